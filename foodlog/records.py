@@ -1,0 +1,133 @@
+"""A meal as a storage provider keeps it: one flat record of JSON types, and back.
+
+The keys of the Flask service's rows keep their names and meaning (``image_url``, ``calories``,
+``ingredients``, ``nutrition_facts``, ``metadata`` ...); what it did not know stands beside them
+under keys it never reads. So both services can read the same table, and a row that the Flask
+service wrote becomes a :class:`~foodlog.models.Meal` like any other.
+
+Times are ISO 8601 in UTC with ``+00:00``, as the Flask service wrote them; in this form they
+sort as text in the order of time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from math import isfinite
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from foodlog.models import NUTRIENTS, Component, Label, Meal, Nutrients
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_record(meal: Meal) -> dict[str, Any]:
+    """The meal as strings, numbers, booleans, None, lists and dicts; lossless."""
+    nutrients = meal.nutrients.as_dict()
+    calories = nutrients["calories"]
+    return {
+        "id": meal.id,
+        "user_id": meal.user_id,
+        "image_url": meal.image_url,
+        "photo_key": meal.photo_key,
+        "food": meal.food,
+        "calories": None if calories is None else round(calories),
+        "ingredients": list(meal.ingredients),
+        "nutrition_facts": nutrients,
+        "metadata": dict(meal.metadata),
+        "inference_source": meal.inference_source,
+        "ml_service_error": meal.ml_service_error,
+        "created_at": time_text(meal.created_at),
+        "consumed_at": time_text(meal.consumed_at),
+        "components": [asdict(component) for component in meal.components],
+        "nutrition_source": meal.nutrition_source,
+        "coverage": meal.coverage,
+        "estimated": meal.estimated,
+        "confidence": meal.confidence,
+        "candidates": [asdict(label) for label in meal.candidates],
+        "meal_type": meal.meal_type,
+        "note": meal.note,
+        "corrected_at": meal.corrected_at and time_text(meal.corrected_at),
+        "prediction": None if meal.prediction is None else dict(meal.prediction),
+        "fingerprint": meal.fingerprint,
+        "version": meal.version,
+    }
+
+
+def from_record(record: Mapping[str, Any]) -> Meal:
+    """The meal of a record, whichever service wrote it. Never raises for a row of the Flask
+    service: what is missing there is unknown here."""
+    created_at = parse_time(record.get("created_at")) or EPOCH
+    image_url = record.get("image_url") or None
+    photo_key = record.get("photo_key") or None
+    return Meal(
+        id=str(record["id"]),
+        user_id=record.get("user_id") or None,
+        food=str(record.get("food") or "Meal"),
+        created_at=created_at,
+        consumed_at=parse_time(record.get("consumed_at")) or created_at,
+        nutrients=_nutrients(record.get("nutrition_facts"), record.get("calories")),
+        ingredients=tuple(str(name) for name in record.get("ingredients") or ()),
+        components=tuple(_component(entry) for entry in record.get("components") or ()),
+        inference_source=str(record.get("inference_source") or "manual"),
+        nutrition_source=record.get("nutrition_source"),
+        coverage=record.get("coverage"),
+        estimated=bool(record.get("estimated", False)),
+        confidence=record.get("confidence"),
+        candidates=tuple(
+            Label(entry["name"], entry["confidence"]) for entry in record.get("candidates") or ()
+        ),
+        ml_service_error=record.get("ml_service_error") or None,
+        photo_key=photo_key,
+        image_url=image_url,
+        metadata=record.get("metadata") or {},
+        meal_type=record.get("meal_type"),
+        note=record.get("note"),
+        corrected_at=parse_time(record.get("corrected_at")),
+        prediction=record.get("prediction"),
+        fingerprint=record.get("fingerprint"),
+        version=int(record.get("version") or 1),
+    )
+
+
+def time_text(moment: datetime) -> str:
+    """ISO 8601 in UTC. Raises ValueError for a time without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment.astimezone(UTC).isoformat()
+
+
+def parse_time(text: object) -> datetime | None:
+    """The time a record holds; without a zone it is UTC; None where it holds none."""
+    if not isinstance(text, str) or not text.strip():
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def photo_key_of(image_url: str | None) -> str | None:
+    """The key of the photo an ``image_url`` of the Flask service shows: the file's bare name."""
+    name = PurePosixPath(urlsplit(image_url or "").path).name
+    return name or None
+
+
+def _nutrients(facts: object, calories: object) -> Nutrients:
+    known = facts if isinstance(facts, Mapping) else {}
+    amounts = {name: _amount(known.get(name)) for name in NUTRIENTS}
+    if amounts["calories"] is None:
+        amounts["calories"] = _amount(calories)
+    return Nutrients(**amounts)
+
+
+def _amount(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if isfinite(value) and value >= 0 else None
+
+
+def _component(entry: Mapping[str, Any]) -> Component:
+    return Component(**{**entry, "nutrients": _nutrients(entry.get("nutrients"), None)})

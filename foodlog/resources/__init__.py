@@ -1,0 +1,1 @@
+"""What HTTP sees: translate, delegate, translate back."""

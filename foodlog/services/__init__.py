@@ -1,0 +1,1 @@
+"""What the program does: no HTTP, no SDK, plain synchronous Python."""

@@ -1,0 +1,1 @@
+"""The providers that come with FoodLog, loaded through the same door as anybody's."""
