@@ -1,0 +1,1 @@
+"""What tests of FoodLog and of its plugins share."""
