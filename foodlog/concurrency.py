@@ -1,0 +1,251 @@
+"""Waiting, kept within bounds: thread pools that refuse, deadlines, circuit breakers, guards.
+
+Every provider that may be slow is called through a :class:`Guard`: in threads of its own, with
+the time that is left, behind a breaker. So a provider that hangs, raises or talks nonsense
+costs itself and nobody else.
+"""
+
+import logging
+import queue
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextvars import copy_context
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import Any, TypeVar
+
+from foodlog.errors import Overloaded, ProviderError, ProviderTimeout
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LONGEST_PAUSE = 3600.0
+"""Seconds a breaker stays open at most, whatever the provider asks for."""
+
+
+class Pool:
+    """At most ``threads`` calls at once and ``backlog`` waiting; one more is refused at once.
+
+    Threads start when first needed. They are daemons: a call that hangs for ever must not keep
+    the process from ending.
+    """
+
+    def __init__(self, name: str, threads: int, backlog: int = 0) -> None:
+        self.name = name
+        self.threads = threads
+        self._capacity = threads + backlog
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._open = True
+        self._pending = 0
+        self._started = 0
+
+    @property
+    def pending(self) -> int:
+        """Calls running or waiting."""
+        return self._pending
+
+    def submit(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> "Future[T]":
+        """Run in a thread, with a copy of the caller's context variables.
+
+        Raises :class:`Overloaded` when the pool is full or closed. Cancelling the future keeps
+        a call that has not begun from running.
+        """
+        future: Future[T] = Future()
+        context = copy_context()
+
+        def call() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(context.run(function, *args, **kwargs))
+                except BaseException as error:
+                    future.set_exception(error)
+
+        with self._lock:
+            if not self._open or self._pending >= self._capacity:
+                raise Overloaded(f"the {self.name} pool is full", retry_after=1)
+            self._pending += 1
+            if self._started < self.threads and self._pending > self._started:
+                self._started += 1
+                threading.Thread(
+                    target=self._work, name=f"{self.name}-{self._started}", daemon=True
+                ).start()
+        self._calls.put(call)
+        return future
+
+    def close(self) -> None:
+        """Take no more calls and let idle threads end; running calls are not waited for."""
+        with self._lock:
+            self._open = False
+            started = self._started
+        for _ in range(started):
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            try:
+                call()
+            finally:
+                del call
+                with self._lock:
+                    self._pending -= 1
+
+
+class Deadline:
+    """A moment by which an answer must be there."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def left(self) -> float:
+        """Seconds left; 0 when it has passed."""
+        return max(0.0, self._end - self._clock())
+
+
+class CircuitBreaker:
+    """Stops asking a provider that keeps failing; lets one call through to see if it is back.
+
+    ``closed``: calls pass. After ``failures`` in a row, or at once when the provider says how
+    long to stay away, it is ``open``: calls are refused for ``seconds`` (up to a fifth more, so
+    that workers do not probe in step). Then it is ``half-open``: one call passes, the others
+    are refused; its outcome closes or opens the breaker again.
+    """
+
+    def __init__(
+        self,
+        failures: int = 3,
+        seconds: float = 30.0,
+        clock: Callable[[], float] = monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._limit = failures
+        self._seconds = seconds
+        self._clock = clock
+        self._jitter = jitter
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._open_until: float | None = None
+        self._probing = False
+
+    @property
+    def state(self) -> str:
+        """``closed``, ``open`` or ``half-open``."""
+        with self._lock:
+            if self._open_until is None:
+                return "closed"
+            return "open" if self._clock() < self._open_until else "half-open"
+
+    def retry_after(self) -> float:
+        """Seconds until it lets a call through; 0 when it does."""
+        with self._lock:
+            if self._open_until is None:
+                return 0.0
+            return max(0.0, self._open_until - self._clock())
+
+    def allow(self) -> bool:
+        """Whether a call may pass now. A call that may must report its outcome."""
+        with self._lock:
+            if self._open_until is None:
+                return True
+            if self._clock() < self._open_until or self._probing:
+                return False
+            self._probing = True
+            return True
+
+    def succeeded(self) -> None:
+        """A call that passed was answered."""
+        with self._lock:
+            self._failures = 0
+            self._open_until = None
+            self._probing = False
+
+    def failed(self, stay_away: float | None = None) -> None:
+        """A call that passed failed; ``stay_away``: seconds the provider asked for."""
+        with self._lock:
+            self._failures += 1
+            probe_failed, self._probing = self._probing, False
+            if stay_away is not None or probe_failed or self._failures >= self._limit:
+                pause = stay_away or self._seconds * (1 + self._jitter() / 5)
+                self._open_until = self._clock() + min(pause, LONGEST_PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardStatus:
+    """What a guard has seen, for readiness."""
+
+    breaker: str
+    last_error: str | None
+    last_error_at: float | None
+    """Seconds since the epoch."""
+
+
+class Guard:
+    """Calls one provider: own threads, a deadline, a breaker.
+
+    The threads are as many as may call at once, so a call never waits for one unless others
+    hang; when all of them hang, further calls fail at once.
+    """
+
+    def __init__(self, name: str, threads: int, breaker: CircuitBreaker) -> None:
+        self.name = name
+        self._pool = Pool(name, threads)
+        self._breaker = breaker
+        self._last_error: tuple[str, float] | None = None
+
+    def call(self, function: Callable[..., T], *args: Any, timeout: float) -> T:
+        """``function(*args)`` within ``timeout`` seconds.
+
+        Raises :class:`ProviderError` for whatever goes wrong, with a sentence for operators.
+        """
+        if timeout <= 0:
+            raise ProviderTimeout(f"{self.name}: no time was left to ask")
+        if not self._breaker.allow():
+            raise ProviderError(
+                f"{self.name}: not asked, it failed repeatedly"
+                + (f" (last: {self._last_error[0]})" if self._last_error else ""),
+                retry_after=self._breaker.retry_after(),
+            )
+        try:
+            answer = self._run(function, args, timeout)
+        except ProviderError as error:
+            self._note(error)
+            raise
+        self._breaker.succeeded()
+        return answer
+
+    @property
+    def status(self) -> GuardStatus:
+        """The breaker's state and the last error seen."""
+        error, at = self._last_error or (None, None)
+        return GuardStatus(self._breaker.state, error, at)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._pool.close()
+
+    def _run(self, function: Callable[..., T], args: tuple[Any, ...], timeout: float) -> T:
+        future: Future[T] | None = None
+        try:
+            future = self._pool.submit(function, *args)
+            return future.result(timeout)
+        except ProviderError:
+            raise
+        except FutureTimeout as error:
+            if future is not None:
+                future.cancel()
+            raise ProviderTimeout(f"{self.name}: no answer within {timeout:.1f} s") from error
+        except Overloaded as error:
+            raise ProviderError(f"{self.name}: all its threads hang", retry_after=None) from error
+        except Exception as error:
+            logger.exception("provider raised", extra={"provider": self.name})
+            raise ProviderError(f"{self.name}: raised {type(error).__name__}") from error
+
+    def _note(self, error: ProviderError) -> None:
+        self._last_error = (str(error), time())
+        self._breaker.failed(error.retry_after)
+        logger.warning("provider failed", extra={"provider": self.name, "reason": str(error)})
