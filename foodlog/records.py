@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from foodlog.models import NUTRIENTS, Component, Label, Meal, Nutrients
 
@@ -68,20 +68,20 @@ def from_record(record: Mapping[str, Any]) -> Meal:
         created_at=created_at,
         consumed_at=parse_time(record.get("consumed_at")) or created_at,
         nutrients=_nutrients(record.get("nutrition_facts"), record.get("calories")),
-        ingredients=tuple(str(name) for name in record.get("ingredients") or ()),
-        components=tuple(_component(entry) for entry in record.get("components") or ()),
+        ingredients=tuple(str(name) for name in _list(record.get("ingredients"))),
+        components=tuple(_component(entry) for entry in _list(record.get("components"))),
         inference_source=str(record.get("inference_source") or "manual"),
         nutrition_source=record.get("nutrition_source"),
         coverage=record.get("coverage"),
         estimated=bool(record.get("estimated", False)),
         confidence=record.get("confidence"),
         candidates=tuple(
-            Label(entry["name"], entry["confidence"]) for entry in record.get("candidates") or ()
+            Label(entry["name"], entry["confidence"]) for entry in _list(record.get("candidates"))
         ),
         ml_service_error=record.get("ml_service_error") or None,
         photo_key=photo_key,
         image_url=image_url,
-        metadata=record.get("metadata") or {},
+        metadata=_mapping(record.get("metadata")),
         meal_type=record.get("meal_type"),
         note=record.get("note"),
         corrected_at=parse_time(record.get("corrected_at")),
@@ -104,19 +104,30 @@ def parse_time(text: object) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC the first and the last day may not exist
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def photo_key_of(image_url: str | None) -> str | None:
     """The key of the photo an ``image_url`` of the Flask service shows: the file's bare name."""
-    name = PurePosixPath(urlsplit(image_url or "").path).name
-    return name or None
+    try:
+        path = urlsplit(image_url or "").path
+    except ValueError:
+        return None
+    return PurePosixPath(unquote(path)).name or None
+
+
+def _list(value: object) -> list[Any] | tuple[Any, ...]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _nutrients(facts: object, calories: object) -> Nutrients:
-    known = facts if isinstance(facts, Mapping) else {}
+    known = _mapping(facts)
     amounts = {name: _amount(known.get(name)) for name in NUTRIENTS}
     if amounts["calories"] is None:
         amounts["calories"] = _amount(calories)

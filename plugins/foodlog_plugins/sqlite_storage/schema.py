@@ -1,0 +1,171 @@
+"""The tables, and the steps that bring an older file to them.
+
+``PRAGMA user_version`` counts the steps a file has been through; a file of the Flask service
+stands at 0. A step runs in one transaction, after a copy of the file was kept.
+"""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from foodlog.errors import ProviderError
+from foodlog.records import EPOCH, parse_time, photo_key_of, time_text
+from foodlog_plugins.sqlite_storage.database import connect, transaction
+from foodlog_plugins.sqlite_storage.faults import named_faults
+from foodlog_plugins.sqlite_storage.files import sync
+
+logger = logging.getLogger(__name__)
+
+UPGRADE_TIMEOUT = 120.0
+"""Seconds a worker waits while another one upgrades the file."""
+
+TABLES = {
+    "food_history": {
+        "id": "TEXT PRIMARY KEY",
+        "image_url": "TEXT NOT NULL DEFAULT ''",
+        "food": "TEXT",
+        "calories": "INTEGER",
+        "ingredients": "TEXT",
+        "nutrition_facts": "TEXT",
+        "metadata": "TEXT",
+        "inference_source": "TEXT",
+        "ml_service_error": "TEXT",
+        "created_at": "TEXT NOT NULL DEFAULT ''",
+        "consumed_at": "TEXT NOT NULL DEFAULT ''",
+        "user_id": "TEXT",
+        "photo_key": "TEXT",
+        "meal_type": "TEXT",
+        "version": "INTEGER NOT NULL DEFAULT 1",
+        "details": "TEXT",
+    },
+    "users": {
+        "id": "TEXT PRIMARY KEY",
+        "email": "TEXT NOT NULL UNIQUE",
+        "password_hash": "TEXT NOT NULL",
+        "created_at": "TEXT NOT NULL DEFAULT ''",
+        "epoch": "INTEGER NOT NULL DEFAULT 0",
+    },
+}
+"""Columns and their definitions. What the Flask service does not know stands last, and has a
+default or may be null, so that it can go on inserting rows."""
+
+
+def upgrade(path: Path) -> None:
+    """Bring the file to the newest schema, whichever worker comes first.
+
+    Raises :class:`ProviderError` for a file that is not FoodLog's, or a newer FoodLog's.
+    """
+    with named_faults(path), closing(connect(path, UPGRADE_TIMEOUT)) as connection:
+        while (version := _version(connection, path)) < len(STEPS):
+            _run_step(connection, path, version)
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not 0 <= version <= len(STEPS):
+        raise ProviderError(
+            f"{path} has schema {version}, and this FoodLog knows schemas up to {len(STEPS)};"
+            " install the newer FoodLog that wrote it, or name another file."
+        )
+    return int(version)
+
+
+def _run_step(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    with transaction(connection):
+        if _version(connection, path) != version:
+            return  # another worker was faster
+        copy = _prepare_copy(connection, path)
+        STEPS[version](connection)
+        connection.execute(f"PRAGMA user_version = {version + 1}")
+        kept = copy and _keep_copy(copy, f"{path}.before-foodlog-{version + 1}")
+    if kept:
+        logger.warning(
+            "the database was upgraded; a copy of the old one is kept",
+            extra={"database": str(path), "schema": version + 1, "copy": str(kept)},
+        )
+
+
+def _prepare_copy(connection: sqlite3.Connection, path: Path) -> Path | None:
+    """A copy of the file under a passing name; None for a file without tables.
+
+    The caller's transaction keeps other writers out, so what is copied is what is upgraded.
+    """
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if not names:
+        return None
+    if not names & TABLES.keys():
+        raise ProviderError(f"{path} is the database of another program; name another file.")
+    copy = Path(f"{path}.copy")
+    copy.unlink(missing_ok=True)
+    os.close(os.open(copy, os.O_CREAT | os.O_EXCL, 0o600))
+    with (
+        closing(connect(path, UPGRADE_TIMEOUT)) as source,
+        closing(sqlite3.connect(copy)) as target,
+    ):
+        source.backup(target)
+    sync(copy)
+    return copy
+
+
+def _keep_copy(copy: Path, name: str) -> Path:
+    """Give the copy its name, or the next free one after it."""
+    number = 1
+    kept = Path(name)
+    while kept.exists():
+        number += 1
+        kept = Path(f"{name}-{number}")
+    copy.rename(kept)
+    sync(kept.parent)
+    return kept
+
+
+def _take_over(connection: sqlite3.Connection) -> None:
+    """Schema 1: FoodLog's tables, in a new file or around the rows of the Flask service."""
+    for table, columns in TABLES.items():
+        definitions = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({definitions})")
+        present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        for name in columns.keys() - present:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
+    _normalise_meals(connection)
+    _normalise_emails(connection)
+    connection.execute(
+        "CREATE INDEX food_history_by_user ON food_history (user_id, consumed_at DESC, id ASC)"
+    )
+
+
+def _normalise_meals(connection: sqlite3.Connection) -> None:
+    connection.create_function("utc", 1, _utc, deterministic=True)
+    connection.create_function("photo_key_of", 1, photo_key_of, deterministic=True)
+    connection.execute(
+        "UPDATE food_history SET"
+        " consumed_at = coalesce(utc(consumed_at), utc(created_at), :epoch),"
+        " created_at = coalesce(utc(created_at), utc(consumed_at), :epoch),"
+        " photo_key = CASE WHEN image_url LIKE '%/uploads/%' THEN photo_key_of(image_url) END",
+        {"epoch": time_text(EPOCH)},
+    )
+
+
+def _utc(text: object) -> str | None:
+    moment = parse_time(text)
+    return time_text(moment) if moment else None
+
+
+def _normalise_emails(connection: sqlite3.Connection) -> None:
+    """Lower case; of accounts that differ in nothing else the plain one, then the oldest, wins."""
+    accounts = connection.execute("SELECT id, email FROM users ORDER BY created_at, id").fetchall()
+    for user_id, email in accounts:
+        update = "UPDATE OR IGNORE users SET email = ? WHERE id = ?"
+        changed = connection.execute(update, (email.lower(), user_id)).rowcount
+        if not changed:
+            logger.warning(
+                "two accounts have the same e-mail but for upper and lower case; this one keeps"
+                " its spelling and cannot log in until it gets an e-mail of its own",
+                extra={"user_id": user_id},
+            )
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_take_over,)
