@@ -1,0 +1,1 @@
+"""The configurations that come with FoodLog; installed as ``foodlog_config``."""
