@@ -99,6 +99,12 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None: where a redirect is not followed, its body would still be read without bound."""
+        return None
+
+
 class Transport:
     """Connections to one host, up to ``connections`` of them kept open.
 
@@ -108,7 +114,7 @@ class Transport:
 
     def __init__(self, host: str, connections: int, headers: Mapping[str, str]) -> None:
         self._host = host
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._session.headers.update(headers)

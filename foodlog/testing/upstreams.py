@@ -98,7 +98,7 @@ class Asked:
         """The parts of a multipart body by field name; empty where it is none."""
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         whole = email.message_from_bytes(head + self.body, policy=email.policy.HTTP)
-        parts = cast(EmailMessage, whole).iter_parts() if whole.is_multipart() else ()
+        parts = cast(list[EmailMessage], whole.get_payload() if whole.is_multipart() else [])
         return {str(part.get_param("name", header="Content-Disposition")): part for part in parts}
 
 
@@ -148,9 +148,10 @@ class StubUpstream:
     def close(self) -> None:
         """Stop, and end every answer that is still under way."""
         self._closed.set()
-        self._server.shutdown()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
-        self._thread.join()
         with self._lock:
             pending = dict(self._open)
         for connection, thread in pending.items():
