@@ -1,0 +1,62 @@
+"""One session, and one client per service, for the whole process."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from foodlog.errors import ProviderError
+
+
+class Clients:
+    """The clients for S3 and DynamoDB; safe to use from many threads."""
+
+    def __init__(self, options: Mapping[str, Any], threads: int) -> None:
+        """``options``: of the storage; ``threads``: how many connections are kept open.
+
+        Raises :class:`~foodlog.errors.ProviderError` where no region or profile is to be found.
+        """
+        common = Config(
+            connect_timeout=options["connect_timeout"],
+            read_timeout=options["read_timeout"],
+            retries={"mode": "standard", "total_max_attempts": options["attempts"]},
+            max_pool_connections=max(1, threads),
+            tcp_keepalive=True,
+            user_agent_extra="foodlog",
+        )
+        try:
+            self._session = boto3.Session(region_name=options["region"] or None)
+            self.s3 = self._session.client(
+                "s3",
+                endpoint_url=options["s3_endpoint_url"],
+                config=common.merge(_s3_config(options["s3_endpoint_url"])),
+            )
+            self.dynamodb = self._session.client(
+                "dynamodb", endpoint_url=options["dynamodb_endpoint_url"], config=common
+            )
+        except BotoCoreError as error:
+            raise ProviderError(
+                f"The AWS clients cannot be made: {error} Set storage.options.region "
+                "(AWS_REGION), and check AWS_PROFILE where it is set.",
+                permanent=True,
+            ) from error
+        self.region = self.dynamodb.meta.region_name
+        self.partition = self._session.get_partition_for_region(self.region)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.s3.close()
+        self.dynamodb.close()
+
+
+def _s3_config(endpoint_url: str | None) -> Config:
+    # Other makers' S3 often knows nothing of the checksums newer SDKs send unasked.
+    if endpoint_url is None:
+        return Config(signature_version="s3v4")
+    return Config(
+        signature_version="s3v4",
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )

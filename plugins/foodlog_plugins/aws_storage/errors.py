@@ -1,0 +1,136 @@
+"""What the SDK raises, said as FoodLog's own errors: in sentences that name the way out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    TokenRetrievalError,
+)
+
+from foodlog.errors import FoodLogError, ProviderError, ProviderTimeout, TooLarge, Unprocessable
+
+THROTTLED = {
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+FORBIDDEN = {"AccessDenied", "AccessDeniedException", "403", "AllAccessDisabled"}
+MISSING = {"NoSuchBucket", "ResourceNotFoundException", "404"}
+ELSEWHERE = {
+    "301",
+    "PermanentRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraint",
+}
+BAD_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+PERMISSIONS = {
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:PutObject": "s3:PutObject (and s3:PutObjectAcl where an ACL is sent)",
+}
+"""The IAM action of an operation, where it is called something else."""
+NO_CREDENTIALS = (
+    "There are no usable AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+    "AWS_PROFILE, or give the machine a role."
+)
+RETRY_AFTER = 1.0
+"""Seconds; the SDK has already waited and tried again before anything gets here."""
+
+
+@contextmanager
+def aws_errors(service: str, resource: str) -> Iterator[None]:
+    """Raise FoodLog's errors for the SDK's.
+
+    ``service``: its prefix in IAM ("s3", "dynamodb"); ``resource``: what is being used, with the
+    setting that names it.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise refusal(error, service, resource) from error
+    except (ConnectTimeoutError, ReadTimeoutError) as error:
+        raise ProviderTimeout(f"{resource} did not answer in time.") from error
+    except (
+        NoCredentialsError,
+        PartialCredentialsError,
+        CredentialRetrievalError,
+        TokenRetrievalError,
+    ) as error:
+        raise ProviderError(NO_CREDENTIALS, permanent=True) from error
+    except BotoCoreError as error:
+        raise ProviderError(
+            f"{resource} cannot be reached ({type(error).__name__}). Check the network, "
+            "storage.options.region and the endpoint URLs.",
+            retry_after=RETRY_AFTER,
+        ) from error
+
+
+def refusal(error: ClientError, service: str, resource: str) -> FoodLogError:
+    """The error for what the service answered."""
+    code, message = code_of(error), message_of(error)
+    if code in THROTTLED:
+        return ProviderError(f"{resource} is throttled ({code}).", retry_after=RETRY_AFTER)
+    if code == "ValidationException" and "size" in message:
+        return TooLarge("The meal is larger than the 400 KB that can be stored of one.")
+    if code == "ValidationException" and "esting" in message:
+        return Unprocessable("The meal's data are nested too deeply to be stored.")
+    if sentence := _way_out(code, f"{service}:{error.operation_name}", resource):
+        return ProviderError(sentence, permanent=True)
+    return ProviderError(
+        f"{resource} answered {code} to {error.operation_name}.", retry_after=RETRY_AFTER
+    )
+
+
+def code_of(error: ClientError) -> str:
+    """The service's word for what went wrong."""
+    return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def message_of(error: ClientError) -> str:
+    """The service's sentence; for finding out what it means, not for showing."""
+    return str(error.response.get("Error", {}).get("Message", ""))
+
+
+def _way_out(code: str, operation: str, resource: str) -> str | None:
+    if code == "AccessControlListNotSupported":
+        return (
+            f"{resource} has ACLs disabled, and storage.options.acl (AWS_S3_ACL) asks for one. "
+            "Set it to private, for signed URLs, or leave it empty to send no ACL."
+        )
+    if code in FORBIDDEN:
+        permission = PERMISSIONS.get(operation, operation)
+        return (
+            f"{resource}: access denied. The permission {permission} is missing; "
+            "`foodlog aws policy` prints all that are needed."
+        )
+    if code in MISSING:
+        return f"{resource} does not exist. `foodlog aws init` makes it."
+    if code in ELSEWHERE:
+        return f"{resource} is in another region. Set storage.options.region (AWS_REGION) to it."
+    if code in BAD_CREDENTIALS:
+        return f"{resource}: AWS refuses the credentials ({code}). {NO_CREDENTIALS}"
+    return None

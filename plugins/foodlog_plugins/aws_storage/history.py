@@ -1,0 +1,163 @@
+"""A user's meals, newest first: a Query on the index, or a scan where there is none.
+
+The index does not say in which order it holds meals of equal time. So a page never ends on what
+the index happened to give: all meals of one time are read before any of them is shown, and are
+put in order by id here. A cursor is therefore a time and an id that need not exist any more.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from heapq import nsmallest
+from itertools import count
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from foodlog.models import Meal, Page, Position
+from foodlog.records import EPOCH, from_record, parse_time, time_text
+from foodlog_plugins.aws_storage.attributes import from_item, to_item
+from foodlog_plugins.aws_storage.errors import code_of, message_of
+from foodlog_plugins.aws_storage.table import Table
+
+MOST_QUERIES = 16
+"""Calls (of up to 1 MB each) after which a page is closed although it is not full."""
+TEXT_BEFORE_ALL_TIMES, TEXT_AFTER_ALL_TIMES = "0", "~"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of whose history."""
+
+    user_id: str
+    limit: int
+    after: Position | None
+    since: datetime | None
+    until: datetime | None
+    meal_type: str | None
+
+    def takes(self, meal: Meal) -> bool:
+        """Whether the meal belongs there."""
+        return (
+            (self.after is None or _order(meal) > _place(self.after))
+            and (self.since is None or meal.consumed_at >= self.since)
+            and (self.until is None or meal.consumed_at < self.until)
+            and (self.meal_type is None or meal.meal_type == self.meal_type)
+        )
+
+    @property
+    def newest(self) -> str:
+        """The latest time to read, as the index holds it."""
+        ends = [self.after.consumed_at] if self.after else []
+        ends += [self.until] if self.until else []
+        return time_text(min(ends)) if ends else TEXT_AFTER_ALL_TIMES
+
+    @property
+    def oldest(self) -> str:
+        """The earliest time to read, as the index holds it."""
+        return time_text(self.since) if self.since else TEXT_BEFORE_ALL_TIMES
+
+
+class History:
+    """Pages of the meals' table."""
+
+    def __init__(self, table: Table, index: str) -> None:
+        self._table, self._index = table, index
+        self._warned = False
+
+    def page(self, wanted: Wanted) -> Page:
+        """The page that is wanted; from the index, or without it as long as it is missing."""
+        if wanted.oldest > wanted.newest:
+            return Page(meals=(), next=None)
+        with self._table.errors():
+            try:
+                return self._indexed(wanted)
+            except ClientError as error:
+                if not _index_is_missing(error):
+                    raise
+                self._warn(error)
+        return self._scanned(wanted)
+
+    def _indexed(self, wanted: Wanted) -> Page:
+        meals: list[Meal] = []
+        start: dict[str, Any] = {}
+        for call in count(1):
+            answer = self._table.client.query(**self._query(wanted), **start)
+            records = map(from_item, answer["Items"])
+            meals += [meal for meal in map(from_record, records) if wanted.takes(meal)]
+            if "LastEvaluatedKey" not in answer:
+                return _page(meals, wanted.limit, None)
+            edge = _edge(answer["LastEvaluatedKey"])
+            whole = [meal for meal in meals if meal.consumed_at > edge.consumed_at]
+            progress = time_text(edge.consumed_at) < wanted.newest
+            if len(whole) > wanted.limit or (call >= MOST_QUERIES and progress):
+                return _page(whole, wanted.limit, edge)
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        raise AssertionError
+
+    def _query(self, wanted: Wanted) -> dict[str, Any]:
+        values = {":user": wanted.user_id, ":oldest": wanted.oldest, ":newest": wanted.newest}
+        query = {
+            "TableName": self._table.name,
+            "IndexName": self._index,
+            "KeyConditionExpression": "user_id = :user AND consumed_at BETWEEN :oldest AND :newest",
+            "ScanIndexForward": False,
+        }
+        if wanted.meal_type is None:
+            # Besides the page: the meal it starts after, the next page's first, and one more
+            # that shows that there are no others of that one's time.
+            query["Limit"] = wanted.limit + 3
+        else:
+            query["FilterExpression"] = "meal_type = :meal_type"
+            values[":meal_type"] = wanted.meal_type
+        return {**query, "ExpressionAttributeValues": to_item(values)}
+
+    def _scanned(self, wanted: Wanted) -> Page:
+        meals = nsmallest(wanted.limit + 1, self._scan(wanted), key=_order)
+        return _page(meals, wanted.limit, None)
+
+    def _scan(self, wanted: Wanted) -> Iterator[Meal]:
+        records = self._table.scan(
+            FilterExpression="user_id = :user",
+            ExpressionAttributeValues={":user": {"S": wanted.user_id}},
+        )
+        return (meal for meal in map(from_record, records) if wanted.takes(meal))
+
+    def _warn(self, error: ClientError) -> None:
+        if not self._warned:
+            log.warning(
+                "history reads the whole table each time: its index is missing, still being "
+                "built, or not permitted; run `foodlog aws init`",
+                extra={"table": self._table.name, "index": self._index, "reason": code_of(error)},
+            )
+        self._warned = True
+
+
+def _index_is_missing(error: ClientError) -> bool:
+    refused = code_of(error) in {"ValidationException", "AccessDeniedException"}
+    return refused and "index" in message_of(error)
+
+
+def _edge(key: Any) -> Position:
+    """The start of the time a Query stopped at; everything newer has been read."""
+    return Position(parse_time(key["consumed_at"]["S"]) or EPOCH, "")
+
+
+def _page(meals: list[Meal], limit: int, rest: Position | None) -> Page:
+    meals = sorted(meals, key=_order)
+    if len(meals) > limit:
+        last = meals[limit - 1]
+        rest = Position(last.consumed_at, last.id)
+    return Page(meals=tuple(meals[:limit]), next=rest)
+
+
+def _order(meal: Meal) -> tuple[timedelta, str]:
+    return _place(Position(meal.consumed_at, meal.id))
+
+
+def _place(position: Position) -> tuple[timedelta, str]:
+    """Sorts as a history does: newest first, equal times by id."""
+    return EPOCH - position.consumed_at, position.id

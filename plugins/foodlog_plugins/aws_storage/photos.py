@@ -1,0 +1,118 @@
+"""Photos in an S3 bucket."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from botocore.exceptions import ClientError
+
+from foodlog.errors import ProviderError
+from foodlog.models import StoredPhoto
+from foodlog.providers import PhotoStore
+from foodlog_plugins.aws_storage.errors import aws_errors, code_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MOST_BYTES = 128 * 1024 * 1024
+"""A larger object is no photo of ours and is not read into memory."""
+PROBE = "foodlog-check"
+"""A key that no photo has."""
+NO_SUCH_ETAG = '"00000000000000000000000000000000"'
+
+
+class S3Photos(PhotoStore):
+    """Photos under their keys, with their content type and the ACL that is configured."""
+
+    def __init__(self, client: "S3Client", options: Mapping[str, Any]) -> None:
+        self._client = client
+        self._bucket: str = options["bucket"]
+        self._signed_seconds = options["presigned_minutes"] * 60
+        self._signed = options["acl"] == "private"
+        self._resource = f"The bucket {self._bucket} (storage.options.bucket)"
+        self._headers: dict[str, Any] = {}
+        if options["acl"] == "public-read":  # objects are private unless told otherwise
+            self._headers["ACL"] = options["acl"]
+        if options["server_side_encryption"]:
+            self._headers["ServerSideEncryption"] = options["server_side_encryption"]
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Store; S3 has it on several disks when this returns."""
+        with aws_errors("s3", self._resource):
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, **self._headers
+            )
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        """The bytes and their content type; None where there is no such photo."""
+        with aws_errors("s3", self._resource):
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if code_of(error) == "NoSuchKey":
+                    return None
+                raise
+            with answer["Body"] as body:
+                if answer["ContentLength"] > MOST_BYTES:
+                    raise ProviderError(f"{self._resource}: an object is too large for a photo.")
+                return body.read(), answer["ContentType"]
+
+    def delete(self, key: str) -> None:
+        """Remove; nothing happens where there is no such photo."""
+        with aws_errors("s3", self._resource):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def url(self, key: str) -> str:
+        """Where a client fetches the photo: a lasting URL, or a signed one that expires."""
+        if self._signed:
+            return self._signed_url(key)
+        return self._base_url + quote(key)
+
+    def list(self, prefix: str = "") -> Iterator[StoredPhoto]:
+        """All photos whose key starts with ``prefix``, read a thousand at a time."""
+        pages = self._client.get_paginator("list_objects_v2")
+        with aws_errors("s3", self._resource):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                for found in page.get("Contents", []):
+                    yield StoredPhoto(
+                        key=found["Key"],
+                        size=found["Size"],
+                        modified_at=found["LastModified"].astimezone(UTC),
+                    )
+
+    def reach(self) -> None:
+        """Find out whether the bucket is there and may be listed."""
+        with aws_errors("s3", self._resource):
+            self._client.head_bucket(Bucket=self._bucket)
+
+    def try_permissions(self) -> None:
+        """Find out whether photos may be stored, read and deleted, without storing one.
+
+        The photo is put on the condition that it replaces one that does not exist.
+        """
+        self.reach()
+        with aws_errors("s3", self._resource):
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket, Key=PROBE, IfMatch=NO_SUCH_ETAG, **self._headers
+                )
+            except ClientError as error:
+                if code_of(error) not in {"NoSuchKey", "PreconditionFailed"}:
+                    raise
+        self.get(PROBE)
+        self.delete(PROBE)
+
+    def _signed_url(self, key: str) -> str:
+        with aws_errors("s3", self._resource):
+            return self._client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": self._bucket, "Key": key},
+                ExpiresIn=self._signed_seconds,
+            )
+
+    @cached_property
+    def _base_url(self) -> str:
+        # The SDK knows how partitions, endpoints and dots in a bucket's name are written.
+        return self._signed_url("x").partition("?")[0].removesuffix("x")

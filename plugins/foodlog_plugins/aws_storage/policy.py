@@ -1,0 +1,56 @@
+"""The least an IAM user or role must be allowed, for one configuration and one purpose."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from foodlog_plugins.aws_storage.clients import Clients
+
+SERVE = "serve"
+PURPOSES = (SERVE, "sweep", "migrate", "init")
+"""The server itself; the commands that read everything; the command that makes what is missing."""
+
+
+def policy(
+    purpose: str, options: Mapping[str, Any], clients: Clients, index: str
+) -> dict[str, Any]:
+    """An IAM policy document. ``purpose``: one of :data:`PURPOSES`."""
+    bucket = f"arn:{clients.partition}:s3:::{options['bucket']}"
+    tables = f"arn:{clients.partition}:dynamodb:{clients.region}:*:table/"
+    meals, users = tables + options["meals_table"], tables + options["users_table"]
+    if purpose == "init":
+        statements = _to_make(options, bucket, meals, users)
+    else:
+        scan = [] if purpose == SERVE else ["dynamodb:Scan"]
+        write_acl = ["s3:PutObjectAcl"] if options["acl"] == "public-read" else []
+        rows = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", *scan]
+        photos = ["s3:GetObject", "s3:PutObject", *write_acl, "s3:DeleteObject"]
+        statements = [
+            _allow("Bucket", ["s3:ListBucket"], bucket),
+            _allow("Photos", photos, f"{bucket}/*"),
+            _allow("Rows", rows, meals, users),
+            _allow("History", ["dynamodb:Query"], f"{meals}/index/{index}"),
+        ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _to_make(
+    options: Mapping[str, Any], bucket: str, meals: str, users: str
+) -> list[dict[str, Any]]:
+    make_bucket = ["s3:ListBucket", "s3:CreateBucket"]
+    if options["acl"] == "public-read":
+        make_bucket += [
+            "s3:GetBucketOwnershipControls",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketPublicAccessBlock",
+        ]
+    make_table = ["dynamodb:DescribeTable", "dynamodb:CreateTable"]
+    add_index = ["dynamodb:UpdateTable", "dynamodb:Scan", "dynamodb:UpdateItem"]
+    return [
+        _allow("MakeBucket", make_bucket, bucket),
+        _allow("MakeTables", make_table, meals, users),
+        _allow("AddIndex", add_index, meals),
+    ]
+
+
+def _allow(sid: str, actions: list[str], *resources: str) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": list(resources)}

@@ -1,0 +1,299 @@
+"""What the account lacks, and how to make it: bucket, tables, the index of the history.
+
+Planning changes nothing. Every step may be repeated, and stopped at any time. Rows that lack the
+time the index sorts by are completed before the index is made, so an index that this made holds
+every row of every user.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from foodlog.errors import ProviderError
+from foodlog.records import from_record, time_text
+from foodlog_plugins.aws_storage.attributes import to_attribute
+from foodlog_plugins.aws_storage.clients import Clients
+from foodlog_plugins.aws_storage.errors import aws_errors, code_of
+from foodlog_plugins.aws_storage.table import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+POLL_SECONDS = 5.0
+
+Pause = Callable[[float], None]
+Report = Callable[[str], None]
+"""Takes a line that says how far a step has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do: what, in words, and doing it."""
+
+    description: str
+    run: Callable[[Report], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do, in order, and what the operator has to decide."""
+
+    steps: list[Step] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def plan(
+    clients: Clients, options: Mapping[str, Any], index: str, pause: Pause = time.sleep
+) -> Plan:
+    """What is missing. Raises ProviderError where what is there cannot be used.
+
+    ``pause``: called with the seconds to wait before asking again how far AWS is.
+    """
+    made = Plan()
+    _plan_bucket(made, clients.s3, clients.region, options)
+    dynamodb = clients.dynamodb
+    meals = Table(dynamodb, options["meals_table"], "id", "storage.options.meals_table")
+    users = Table(dynamodb, options["users_table"], "email", "storage.options.users_table")
+    MealsTable(meals, pause, index).add_to(made)
+    HashTable(users, pause).add_to(made)
+    return made
+
+
+def _plan_bucket(made: Plan, s3: "S3Client", region: str, options: Mapping[str, Any]) -> None:
+    bucket, public = options["bucket"], options["acl"] == "public-read"
+    resource = f"The bucket {bucket} (storage.options.bucket)"
+    with aws_errors("s3", resource):
+        if not _bucket_exists(s3, bucket):
+            how = ", which allows public photos as storage.options.acl asks" if public else ""
+            made.steps.append(
+                Step(
+                    f"make the bucket {bucket} in {region}{how}",
+                    lambda report: _make_bucket(s3, bucket, region, public),
+                )
+            )
+        elif public and not _takes_acls(s3, bucket):
+            made.notes.append(
+                f"{resource} has ACLs disabled: set storage.options.acl (AWS_S3_ACL) to private, "
+                "or leave it empty and let a bucket policy decide."
+            )
+
+
+def _bucket_exists(s3: "S3Client", bucket: str) -> bool:
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if code_of(error) != "404":
+            raise
+        return False
+    return True
+
+
+def _takes_acls(s3: "S3Client", bucket: str) -> bool:
+    try:
+        controls = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]
+    except ClientError as error:
+        if code_of(error) != "OwnershipControlsNotFoundError":
+            raise
+        return True
+    return all(rule["ObjectOwnership"] != "BucketOwnerEnforced" for rule in controls["Rules"])
+
+
+def _make_bucket(s3: "S3Client", bucket: str, region: str, public: bool) -> None:
+    more: dict[str, Any] = {}
+    if region != "us-east-1":
+        more["CreateBucketConfiguration"] = {"LocationConstraint": region}
+    if public:
+        more["ObjectOwnership"] = "BucketOwnerPreferred"
+    with aws_errors("s3", f"The bucket {bucket} (storage.options.bucket)"):
+        s3.create_bucket(Bucket=bucket, **more)
+        if public:
+            s3.put_public_access_block(
+                Bucket=bucket,
+                PublicAccessBlockConfiguration={
+                    "BlockPublicAcls": False,
+                    "IgnorePublicAcls": False,
+                    "BlockPublicPolicy": True,
+                    "RestrictPublicBuckets": True,
+                },
+            )
+
+
+class HashTable:
+    """A table with a hash key of text, to be made where it is missing."""
+
+    def __init__(self, table: Table, pause: Pause) -> None:
+        self.table, self.client, self.name = table, table.client, table.name
+        self._pause = pause
+
+    def add_to(self, made: Plan) -> None:
+        """Plan to make the table, or find out that it is the right one."""
+        description = self.describe()
+        if description is None:
+            made.steps.append(Step(f"make the table {self.name}", self.make))
+        elif description["KeySchema"] != [{"AttributeName": self.table.key, "KeyType": "HASH"}]:
+            raise ProviderError(
+                f"{self.table.resource} has another key than {self.table.key!r} alone. "
+                "Name another table there; `foodlog aws init` makes it.",
+                permanent=True,
+            )
+        else:
+            self.add_parts_to(made, description)
+
+    def add_parts_to(self, made: Plan, description: Mapping[str, Any]) -> None:
+        """Plan what the table itself lacks."""
+
+    def describe(self) -> Mapping[str, Any] | None:
+        """The table, or None where there is none."""
+        with self.table.errors():
+            try:
+                return self.client.describe_table(TableName=self.name)["Table"]
+            except ClientError as error:
+                if code_of(error) != "ResourceNotFoundException":
+                    raise
+                return None
+
+    def make(self, report: Report) -> None:
+        """Make the table and wait until it can be used."""
+        with self.table.errors():
+            self.client.create_table(
+                TableName=self.name,
+                KeySchema=[{"AttributeName": self.table.key, "KeyType": "HASH"}],
+                BillingMode="PAY_PER_REQUEST",
+                **self.definition(),
+            )
+        self.wait(report)
+
+    def definition(self) -> dict[str, Any]:
+        """What else there is to say when the table is made."""
+        return {"AttributeDefinitions": _text_attributes(self.table.key)}
+
+    def wait(self, report: Report) -> None:
+        """Wait until the table and its indexes are usable, and say every few seconds how it is."""
+        started = time.monotonic()
+        while pending := self.pending():
+            report(f"{pending}, {time.monotonic() - started:.0f} s")
+            self._pause(POLL_SECONDS)
+
+    def pending(self) -> str | None:
+        """What is not usable yet, in words; None where all is."""
+        description = self.describe()
+        if description is None:
+            raise ProviderError(f"{self.table.resource} was deleted meanwhile.", permanent=True)
+        for part in [description, *description.get("GlobalSecondaryIndexes", [])]:
+            status = part.get("TableStatus") or part.get("IndexStatus")
+            if status != "ACTIVE":
+                return f"{part.get('IndexName', self.name)} is {status}"
+        return None
+
+
+class MealsTable(HashTable):
+    """The meals' table with the index of the history."""
+
+    def __init__(self, table: Table, pause: Pause, index: str) -> None:
+        super().__init__(table, pause)
+        self.index = index
+
+    def definition(self) -> dict[str, Any]:
+        """The index is made with the table."""
+        return {
+            "AttributeDefinitions": _text_attributes("id", "user_id", "consumed_at"),
+            "GlobalSecondaryIndexes": [self._index()],
+        }
+
+    def add_parts_to(self, made: Plan, description: Mapping[str, Any]) -> None:
+        """Plan to complete rows and then to add the index, or to wait for it."""
+        lacking = sum(1 for _ in self._incomplete())
+        if lacking:
+            made.steps.append(
+                Step(f"write consumed_at into {lacking} rows of {self.name}", self.complete)
+            )
+        found = {i["IndexName"]: i for i in description.get("GlobalSecondaryIndexes", [])}
+        if self.index not in found:
+            made.steps.append(
+                Step(
+                    f"add the index {self.index} to {self.name} (the table stays in use)",
+                    lambda report: self.add_index(description, report),
+                )
+            )
+        elif not self._is_right(found[self.index]):
+            raise ProviderError(
+                f"{self.table.resource} has an index {self.index} with other keys, or without "
+                "all attributes. Delete that index, then run `foodlog aws init` again.",
+                permanent=True,
+            )
+        elif found[self.index]["IndexStatus"] != "ACTIVE":
+            made.steps.append(Step(f"wait until the index {self.index} is built", self.wait))
+
+    def complete(self, report: Report) -> None:
+        """Write the time the index sorts by where it is missing or written in another way."""
+        for number, (row, text) in enumerate(self._incomplete(), start=1):
+            self._complete_row(row, text)
+            if number % 100 == 0:
+                report(f"{number} rows")
+
+    def add_index(self, description: Mapping[str, Any], report: Report) -> None:
+        """Add the index and wait until it is built."""
+        index: Any = self._index()
+        throughput = description.get("ProvisionedThroughput", {})
+        if throughput.get("WriteCapacityUnits"):  # not a table that is paid by request
+            index["ProvisionedThroughput"] = {
+                unit: throughput[unit] for unit in ("ReadCapacityUnits", "WriteCapacityUnits")
+            }
+        with self.table.errors():
+            self.client.update_table(
+                TableName=self.name,
+                AttributeDefinitions=_text_attributes("id", "user_id", "consumed_at"),
+                GlobalSecondaryIndexUpdates=[{"Create": index}],
+            )
+        self.wait(report)
+
+    def _incomplete(self) -> Iterator[tuple[dict[str, Any], str]]:
+        rows = self.table.scan(ProjectionExpression="id, user_id, consumed_at, created_at")
+        for row in rows:
+            text = time_text(from_record(row).consumed_at)
+            if row.get("user_id") and row.get("consumed_at") != text:
+                yield row, text
+
+    def _complete_row(self, row: Mapping[str, Any], text: str) -> None:
+        values = {":new": to_attribute(text)}
+        unchanged = "attribute_exists(id) AND attribute_not_exists(consumed_at)"
+        if "consumed_at" in row:
+            unchanged = "attribute_exists(id) AND consumed_at = :old"
+            values[":old"] = to_attribute(row["consumed_at"])
+        with self.table.errors():
+            try:
+                self.client.update_item(
+                    TableName=self.name,
+                    Key={"id": to_attribute(row["id"])},
+                    UpdateExpression="SET consumed_at = :new",
+                    ConditionExpression=unchanged,
+                    ExpressionAttributeValues=values,
+                )
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
+
+    def _index(self) -> dict[str, Any]:
+        return {
+            "IndexName": self.index,
+            "KeySchema": [
+                {"AttributeName": "user_id", "KeyType": "HASH"},
+                {"AttributeName": "consumed_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+
+    def _is_right(self, found: Mapping[str, Any]) -> bool:
+        wanted = self._index()
+        keys = [key["AttributeName"] for key in found["KeySchema"]]
+        return (
+            keys == [key["AttributeName"] for key in wanted["KeySchema"]]
+            and found["Projection"]["ProjectionType"] == "ALL"
+        )
+
+
+def _text_attributes(*names: str) -> list[Any]:
+    return [{"AttributeName": name, "AttributeType": "S"} for name in names]
