@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from foodlog.models import Label
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -176,6 +178,18 @@ class TooManyRequests(ClientError):
     status = 429
     code = "too_many_requests"
     title = "Too many requests"
+
+
+class Rejected(FoodLogError):
+    """The best label is under the threshold: an answer of its own, and nothing is stored."""
+
+    code = "rejected"
+    title = "Sorry! Unfortunately, we cannot analyze your picture!"
+
+    def __init__(self, candidates: Sequence[Label], threshold: float) -> None:
+        super().__init__()
+        self.candidates = tuple(candidates)
+        self.threshold = threshold
 
 
 def problem(error: FoodLogError, *, instance: str, request_id: str) -> dict[str, Any]:

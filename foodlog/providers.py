@@ -221,10 +221,10 @@ class Storage(Provider):
     users: UserStore
 
 
-KINDS: dict[str, type[Provider]] = {
-    "storage": Storage,
-    "classifier": Classifier,
-    "nutrition": NutritionSource,
-    "fallback": Fallback,
+KINDS: dict[str, type[Provider]] = {  # abstract classes, which mypy does not take as values
+    "storage": Storage,  # type: ignore[type-abstract]
+    "classifier": Classifier,  # type: ignore[type-abstract]
+    "nutrition": NutritionSource,  # type: ignore[type-abstract]
+    "fallback": Fallback,  # type: ignore[type-abstract]
 }
 """The word for each kind of provider, as the command line and the documentation use it."""

@@ -1,0 +1,79 @@
+"""What happens around every request: its id, its log line, limits on its size and time."""
+
+import logging
+import re
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+from falcon import CORSMiddleware, asgi
+
+from foodlog.errors import TooLarge
+from foodlog.logs import request_id
+
+logger = logging.getLogger("foodlog.requests")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestLog:
+    """Gives each request an id (the client's own, where it is plain) and one line in the log."""
+
+    async def process_request(self, req: asgi.Request, resp: asgi.Response) -> None:
+        """Set the id before anything can be logged."""
+        given = req.get_header("X-Request-ID") or ""
+        identity = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        request_id.set(identity)
+        resp.set_header("X-Request-ID", identity)
+        req.context.started = perf_counter()
+
+    async def process_response(
+        self, req: asgi.Request, resp: asgi.Response, resource: object, req_succeeded: bool
+    ) -> None:
+        """Write the line. The route's template is logged, not the path, which holds keys."""
+        logger.info(
+            "request",
+            extra={
+                "method": req.method,
+                "route": req.uri_template or "-",
+                "status": resp.status_code,
+                "ms": round((perf_counter() - req.context.started) * 1000, 1),
+            },
+        )
+
+
+class BodyLimit:
+    """Refuses a body that says it is too long before a byte of it is read.
+
+    One that does not say so is counted as it comes: see :class:`foodlog.app.Application`.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    async def process_request(self, req: asgi.Request, resp: asgi.Response) -> None:
+        """Raises :class:`TooLarge`."""
+        if (req.content_length or 0) > self._limit:
+            raise TooLarge(f"The body is over {self._limit} bytes.")
+
+
+class SafeHeaders:
+    """Headers that keep a browser from doing more with an answer than showing it."""
+
+    async def process_response(
+        self, req: asgi.Request, resp: asgi.Response, resource: object, req_succeeded: bool
+    ) -> None:
+        """Set what the resource has not."""
+        resp.set_header("X-Content-Type-Options", "nosniff")
+        if resp.get_header("Cache-Control") is None:
+            resp.set_header("Cache-Control", "no-store")
+        if resp.get_header("Content-Security-Policy") is None:
+            resp.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+
+
+def cors(origins: tuple[str, ...]) -> Any:
+    """Cross-origin access without cookies: the token travels in a header."""
+    return CORSMiddleware(
+        allow_origins="*" if "*" in origins else origins,
+        expose_headers=("X-Request-ID", "Retry-After", "Location", "Link"),
+    )

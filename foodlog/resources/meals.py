@@ -1,0 +1,185 @@
+"""Predicting, entering and listing meals."""
+
+from datetime import datetime
+from typing import Any
+
+import falcon
+import orjson
+from falcon import asgi
+
+from foodlog import representations, schemas
+from foodlog.concurrency import Deadline
+from foodlog.models import Meal, Nutrients, Page, User
+from foodlog.photos import PhotoLimits, verify
+from foodlog.representations import PhotoUrl
+from foodlog.resources.reading import Reader, bearer, idempotency_key
+from foodlog.resources.running import Workers
+from foodlog.resources.users import Users
+from foodlog.services.meals import Details, ManualMeal, MealLog
+from foodlog.signing import Signer
+
+
+class Predict:
+    """``POST /predict``."""
+
+    def __init__(
+        self,
+        log: MealLog,
+        users: Users,
+        reader: Reader,
+        workers: Workers,
+        photo_url: PhotoUrl,
+        limits: PhotoLimits,
+        seconds: float,
+    ) -> None:
+        """``seconds``: the deadline of an analysis."""
+        self._log = log
+        self._users = users
+        self._reader = reader
+        self._workers = workers
+        self._photo_url = photo_url
+        self._limits = limits
+        self._seconds = seconds
+
+    async def on_post(self, req: asgi.Request, resp: asgi.Response) -> None:
+        """Analyse the photo; with a token, log the meal."""
+        key = idempotency_key(req)
+        user = await self._workers.quick(self._users.optional, bearer(req))
+        data, texts = await self._reader.form(req)
+        details = _details(schemas.load(schemas.PredictFields(), texts))
+        deadline = Deadline(self._seconds)
+        meal = await self._workers.analysis(self._predict, user, data, details, key, deadline)
+        resp.data = orjson.dumps(
+            representations.meal(meal, self._photo_url, stored=user is not None)
+        )
+
+    def _predict(
+        self, user: User | None, data: bytes, details: Details, key: str | None, deadline: Deadline
+    ) -> Meal:
+        photo = verify(data, self._limits)
+        return self._log.predict(user, photo, details, key, deadline)
+
+
+class SaveMeal:
+    """``POST /save_meal``."""
+
+    def __init__(
+        self, log: MealLog, users: Users, reader: Reader, workers: Workers, photo_url: PhotoUrl
+    ) -> None:
+        self._log = log
+        self._users = users
+        self._reader = reader
+        self._workers = workers
+        self._photo_url = photo_url
+
+    async def on_post(self, req: asgi.Request, resp: asgi.Response) -> None:
+        """Log a meal entered by hand."""
+        key, token = idempotency_key(req), bearer(req)
+        user = await self._workers.quick(self._users.required, token)
+        given = schemas.load(schemas.SaveMeal(), await self._reader.json(req))
+        meal = await self._workers.quick(self._log.enter, user, _manual(given), key)
+        body = representations.meal(meal, self._photo_url) | representations.legacy_meal(meal)
+        resp.status = falcon.HTTP_201
+        resp.data = orjson.dumps({"message": "Meal saved.", "meal": body})
+
+
+class Lists:
+    """A user's meals, a page at a time, behind signed cursors."""
+
+    def __init__(
+        self,
+        log: MealLog,
+        users: Users,
+        signer: Signer,
+        *,
+        default: int,
+        most: int,
+    ) -> None:
+        """``default`` and ``most``: meals on a page."""
+        self._log = log
+        self._users = users
+        self._signer = signer
+        self._default = default
+        self._most = most
+
+    @property
+    def most(self) -> int:
+        """Meals on a page at most."""
+        return self._most
+
+    def page(self, token: str | None, query: dict[str, Any]) -> tuple[Page, str | None]:
+        """A page and the cursor of the next one."""
+        user = self._users.required(token)
+        chosen = {k: query.get(k) for k in ("since", "until", "meal_type")}
+        filters = [_text(value) for value in chosen.values()]
+        cursor = query.get("cursor")
+        page = self._log.history(
+            user,
+            limit=max(1, min(query.get("limit", self._default), self._most)),
+            after=self._signer.read_cursor(cursor, user.id, filters) if cursor else None,
+            **chosen,
+        )
+        following = page.next and self._signer.cursor(user.id, page.next, filters)
+        return page, following or None
+
+
+class History:
+    """``GET /history``."""
+
+    def __init__(self, lists: Lists, workers: Workers, photo_url: PhotoUrl) -> None:
+        self._lists = lists
+        self._workers = workers
+        self._photo_url = photo_url
+
+    async def on_get(self, req: asgi.Request, resp: asgi.Response) -> None:
+        """Answer with a page of the log, newest consumed first."""
+        query = schemas.load(schemas.HistoryQuery(), req.params)
+        resp.data = await self._workers.quick(self._body, bearer(req), query)
+
+    def _body(self, token: str | None, query: dict[str, Any]) -> bytes:
+        page, following = self._lists.page(token, query)
+        body: dict[str, Any] = {
+            "items": [representations.meal(meal, self._photo_url) for meal in page.meals],
+            "next_cursor": following,
+        }
+        if not page.meals and "cursor" not in query:
+            body["message"] = "history empty"
+        return orjson.dumps(body)
+
+
+class LegacyMeals:
+    """``GET /meals``: a bare array, as the legacy app reads it."""
+
+    def __init__(self, lists: Lists, workers: Workers) -> None:
+        self._lists = lists
+        self._workers = workers
+
+    async def on_get(self, req: asgi.Request, resp: asgi.Response) -> None:
+        """Answer with the newest meals; a Link header leads to older ones."""
+        query = {"limit": self._lists.most} | schemas.load(schemas.PageQuery(), req.params)
+        page, following = await self._workers.quick(self._lists.page, bearer(req), query)
+        if following:
+            resp.append_link(f"{req.path}?cursor={following}", "next")
+        resp.data = orjson.dumps([representations.legacy_meal(meal) for meal in page.meals])
+
+
+def _details(given: dict[str, Any]) -> Details:
+    return Details(
+        consumed_at=given.get("meal_date") or given.get("consumed_at") or given.get("date"),
+        meal_type=given.get("meal_type"),
+        note=given.get("note") or None,
+    )
+
+
+def _manual(given: dict[str, Any]) -> ManualMeal:
+    facts = given.get("nutrition_facts", {}) | {"calories": given["calories"]}
+    return ManualMeal(
+        name=given["name"],
+        nutrients=Nutrients(**facts),
+        ingredients=tuple(given.get("ingredients", ())),
+        details=_details(given),
+    )
+
+
+def _text(value: datetime | str | None) -> str | None:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,180 @@
+"""Reading requests: JSON bodies, multipart forms, tokens and headers, all within limits."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import falcon
+import orjson
+from falcon import asgi
+from falcon.asgi.multipart import BodyPart, MultipartForm
+from falcon.media.multipart import MultipartParseError
+
+from foodlog.errors import ClientError, Malformed, TooLarge, Unauthorized, UnsupportedMedia
+
+TEXT_PART = 8192
+"""Bytes a text part of a form may have."""
+PHOTO_PARTS = ("photo", "image")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyLimits:
+    """How much of a body is read."""
+
+    json_bytes: int
+    json_depth: int
+    photo_bytes: int
+    parts: int
+    seconds: float
+    """How long a body may take to arrive."""
+
+
+class RequestTimeout(ClientError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+    title = "The request took too long to arrive"
+
+
+class Reader:
+    """Reads bodies. Raises :class:`foodlog.errors.ClientError` for whatever is wrong with them."""
+
+    def __init__(self, limits: BodyLimits) -> None:
+        self._limits = limits
+
+    async def json(self, req: asgi.Request) -> Any:
+        """The JSON body: no NaN, no infinity, no lone surrogates, bounded in size and depth."""
+        if req.content_type and "json" not in req.content_type.lower():
+            raise UnsupportedMedia("The body must be application/json.")
+        if (req.content_length or 0) > self._limits.json_bytes:
+            raise self._json_too_large()
+        async with _Arriving(self._limits.seconds):
+            data = await req.stream.read(self._limits.json_bytes + 1)
+        if len(data) > self._limits.json_bytes:
+            raise self._json_too_large()
+        try:
+            document = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise Malformed("The body is not valid JSON.") from error
+        if _deeper_than(document, self._limits.json_depth):
+            raise Malformed(f"The JSON is nested deeper than {self._limits.json_depth} levels.")
+        return document
+
+    async def form(self, req: asgi.Request) -> tuple[bytes, dict[str, str]]:
+        """The photo of a multipart form and its text parts.
+
+        The photo may come as ``photo``, as ``image``, or as both when both are the same.
+        """
+        if not (req.content_type or "").lower().startswith("multipart/form-data"):
+            raise UnsupportedMedia("The body must be multipart/form-data with a photo.")
+        try:
+            async with _Arriving(self._limits.seconds):
+                return await self._read_form(await req.get_media())
+        except UnicodeDecodeError as error:
+            raise Malformed("A header of a form part is not UTF-8.") from error
+        except (MultipartParseError, falcon.MediaMalformedError, ValueError) as error:
+            raise Malformed("The multipart form cannot be read.") from error
+
+    async def _read_form(self, form: MultipartForm) -> tuple[bytes, dict[str, str]]:
+        photos: list[bytes] = []
+        texts: dict[str, str] = {}
+        count = 0
+        async for part in form:
+            count += 1
+            if count > self._limits.parts:
+                raise Malformed(f"The form has more than {self._limits.parts} parts.")
+            name = part.name or ""
+            if name in PHOTO_PARTS:
+                photos.append(await self._photo(part))
+            elif name in texts:
+                raise Malformed("A form part comes twice.")
+            else:
+                texts[name] = await _text(part)
+        return _one_photo(photos), texts
+
+    async def _photo(self, part: BodyPart) -> bytes:
+        limit = self._limits.photo_bytes
+        data: bytes = await part.stream.read(limit + 1)
+        if len(data) > limit:
+            raise TooLarge(f"The photo is over {limit} bytes.", code="photo_too_large")
+        return data
+
+    def _json_too_large(self) -> TooLarge:
+        return TooLarge(f"The JSON body is over {self._limits.json_bytes} bytes.")
+
+
+class _Arriving:
+    """Bounds how long a body may take to arrive."""
+
+    def __init__(self, seconds: float) -> None:
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, *error: Any) -> None:
+        try:
+            await self._timeout.__aexit__(*error)
+        except TimeoutError as expired:
+            raise RequestTimeout("The body did not arrive in time.") from expired
+
+
+def bearer(req: asgi.Request) -> str | None:
+    """The token of the Authorization header; None without the header.
+
+    Raises :class:`Unauthorized` where it holds something else.
+    """
+    header = req.get_header("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("The Authorization header must be: Bearer <token>.")
+    return token.strip()
+
+
+def idempotency_key(req: asgi.Request) -> str | None:
+    """The Idempotency-Key header: 1 to 255 printable ASCII characters."""
+    key = req.get_header("Idempotency-Key")
+    if key is None:
+        return None
+    if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters.")
+    return str(key)
+
+
+async def _text(part: BodyPart) -> str:
+    data: bytes = await part.stream.read(TEXT_PART + 1)
+    if len(data) > TEXT_PART:
+        raise TooLarge(f"A text part of the form is over {TEXT_PART} bytes.")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("A text part of the form is not UTF-8.") from error
+
+
+def _one_photo(photos: list[bytes]) -> bytes:
+    if not photos:
+        raise Malformed("No image provided: send it as photo or image.", code="no_photo")
+    if any(photo != photos[0] for photo in photos[1:]):
+        raise Malformed("Two different photos were sent.", code="two_photos")
+    if not photos[0]:
+        raise Malformed("The photo is empty.", code="empty_photo")
+    return photos[0]
+
+
+def _deeper_than(document: Any, depth: int) -> bool:
+    level: list[Any] = [document]
+    for _ in range(depth + 1):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: Any) -> Iterator[Any]:
+    if isinstance(node, dict):
+        return iter(node.values())
+    return iter(node) if isinstance(node, list) else iter(())

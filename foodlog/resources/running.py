@@ -1,0 +1,49 @@
+"""Running synchronous services in bounded threads, from asynchronous resources."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from foodlog.concurrency import Pool
+from foodlog.errors import ProviderTimeout
+
+T = TypeVar("T")
+
+
+class Workers:
+    """The thread pools requests run in, one for each kind of waiting.
+
+    A full pool refuses at once with :class:`foodlog.errors.Overloaded`.
+    """
+
+    def __init__(
+        self, *, quick: Pool, analyses: Pool, passwords: Pool, seconds: float, analysis: float
+    ) -> None:
+        """``seconds``: how long a quick or password call may take; ``analysis``: an analysis."""
+        self._quick = quick
+        self._analyses = analyses
+        self._passwords = passwords
+        self._seconds = seconds
+        self._analysis = analysis
+
+    async def quick(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Storage work."""
+        return await _run(self._quick, self._seconds, function, *args, **kwargs)
+
+    async def passwords(self, function: Callable[..., T], *args: Any) -> T:
+        """Hashing, which keeps a core busy for a quarter of a second."""
+        return await _run(self._passwords, self._seconds, function, *args)
+
+    async def analysis(self, function: Callable[..., T], *args: Any) -> T:
+        """Photos and predictions."""
+        return await _run(self._analyses, self._analysis, function, *args)
+
+
+async def _run(
+    pool: Pool, seconds: float, function: Callable[..., T], *args: Any, **kwargs: Any
+) -> T:
+    future = asyncio.wrap_future(pool.submit(function, *args, **kwargs))
+    try:
+        return await asyncio.wait_for(future, seconds)
+    except TimeoutError as error:
+        raise ProviderTimeout(f"the {pool.name} pool gave no answer in {seconds:g} s") from error

@@ -1,0 +1,245 @@
+"""A user's log: meals are predicted, entered by hand, stored and listed here.
+
+The order is photo, then row. A row that fails takes its photo with it; a repeat under the same
+idempotency key finds what is stored and changes nothing.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from foodlog.concurrency import Deadline, Pool
+from foodlog.errors import NotFound, ProviderError, ProviderTimeout, Unprocessable
+from foodlog.models import Meal, Nutrients, Page, Position, User
+from foodlog.photos import Photo
+from foodlog.providers import Storage
+from foodlog.services.analysis import Analysis, Analyst, Finding
+from foodlog.signing import derived_id, fingerprint
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What a client says about a meal beside its photo."""
+
+    consumed_at: datetime | None = None
+    meal_type: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualMeal:
+    """A meal entered by hand."""
+
+    name: str
+    nutrients: Nutrients
+    ingredients: tuple[str, ...] = ()
+    details: Details = Details()
+
+
+class MealLog:
+    """The log of all users. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        analyst: Analyst,
+        side: Pool,
+        clock: Callable[[], datetime],
+        ids: Callable[[], str],
+        on_logged: Callable[[Meal], None],
+    ) -> None:
+        """``side``: the pool in which photos are stored while nutrition is looked up.
+        ``ids``: fresh 32-digit hexadecimal ids. ``on_logged``: told of each new row."""
+        self._meals = storage.meals
+        self._photos = storage.photos
+        self._analyst = analyst
+        self._side = side
+        self._clock = clock
+        self._ids = ids
+        self._on_logged = on_logged
+
+    def predict(
+        self, user: User | None, photo: Photo, details: Details, key: str | None, deadline: Deadline
+    ) -> Meal:
+        """The meal on the photo; stored in the user's log, or kept nowhere without a user.
+
+        Raises :class:`foodlog.errors.Rejected` (nothing was stored), :class:`Unprocessable`
+        where ``key`` was used for something else, and :class:`ProviderError`.
+        """
+        print_ = fingerprint("predict", photo.digest, *_parts(details))
+        if user is not None and (stored := self._repeated(user, key, print_)):
+            return stored
+        finding = self._analyst.classify(photo, deadline)
+        if user is None:
+            analysis = self._analyst.nutrition(finding, photo, deadline)
+            return self._meal(None, photo, details, finding, analysis)
+        return self._log_photo(user, photo, details, finding, key, print_, deadline)
+
+    def enter(self, user: User, entry: ManualMeal, key: str | None) -> Meal:
+        """Store a meal entered by hand. Raises as :meth:`predict`."""
+        print_ = fingerprint("enter", entry.name, repr(entry.nutrients), *_parts(entry.details))
+        if stored := self._repeated(user, key, print_):
+            return stored
+        now = self._clock()
+        meal = Meal(
+            id=derived_id(user.id, key) if key else self._ids(),
+            user_id=user.id,
+            food=entry.name,
+            created_at=now,
+            consumed_at=entry.details.consumed_at or now,
+            nutrients=entry.nutrients,
+            ingredients=entry.ingredients,
+            meal_type=entry.details.meal_type,
+            note=entry.details.note,
+            fingerprint=print_ if key else None,
+        )
+        return self._add(meal)
+
+    def upload(self, user: User, photo: Photo, key: str | None) -> str:
+        """Store a photo without a meal; its key. Raises as :meth:`predict`."""
+        identity = derived_id(user.id, key) if key else self._ids()
+        stem = f"{user.id}/upload-{identity}"
+        photo_key = f"{stem}-{photo.digest[:16]}.{photo.extension}"
+        if key and any(found.key != photo_key for found in self._photos.list(f"{stem}-")):
+            raise _key_reused()
+        self._photos.put(photo_key, photo.clean(), photo.content_type)
+        return photo_key
+
+    def history(
+        self,
+        user: User,
+        *,
+        limit: int,
+        after: Position | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        meal_type: str | None = None,
+    ) -> Page:
+        """A page of the user's meals, newest consumed first."""
+        return self._meals.list(
+            user.id, limit=limit, after=after, since=since, until=until, meal_type=meal_type
+        )
+
+    def photo(self, key: str) -> tuple[bytes, str]:
+        """Bytes and content type of a stored photo. Raises :class:`NotFound`."""
+        found = self._photos.get(key)
+        if found is None:
+            raise NotFound("There is no such photo.")
+        return found
+
+    def _log_photo(
+        self,
+        user: User,
+        photo: Photo,
+        details: Details,
+        finding: Finding,
+        key: str | None,
+        print_: str,
+        deadline: Deadline,
+    ) -> Meal:
+        meal_id = derived_id(user.id, key) if key else self._ids()
+        # A key of its own for each attempt, so that of two attempts at the same meal the one
+        # that loses can delete its photo without touching the winner's.
+        photo_key = f"{user.id}/{meal_id}-{self._ids()[:8]}.{photo.extension}"
+        putting = self._side.submit(self._put, photo_key, photo)
+        try:
+            analysis = self._analyst.nutrition(finding, photo, deadline)
+            putting.result(max(deadline.left(), 1.0))
+        except BaseException as error:
+            self._discard(photo_key, putting)
+            if isinstance(error, TimeoutError):
+                raise ProviderTimeout("the photo was not stored in time") from error
+            raise
+        meal = replace(
+            self._meal(user, photo, details, finding, analysis),
+            id=meal_id,
+            photo_key=photo_key,
+            fingerprint=print_ if key else None,
+        )
+        return self._add(meal)
+
+    def _put(self, photo_key: str, photo: Photo) -> None:
+        self._photos.put(photo_key, photo.clean(), photo.content_type)
+
+    def _meal(
+        self, user: User | None, photo: Photo, details: Details, finding: Finding, found: Analysis
+    ) -> Meal:
+        now = self._clock()
+        consumed_at = details.consumed_at or now
+        metadata = {**photo.metadata, **found.metadata, "meal_date": consumed_at.isoformat()}
+        if user is not None:
+            metadata["uploaded_by"] = user.email
+        return Meal(
+            id=self._ids(),
+            user_id=user.id if user else None,
+            food=found.food,
+            created_at=now,
+            consumed_at=consumed_at,
+            nutrients=found.nutrients,
+            ingredients=found.ingredients,
+            components=found.components,
+            inference_source=finding.inference_source,
+            nutrition_source=found.nutrition_source,
+            coverage=found.coverage,
+            estimated=found.estimated,
+            confidence=finding.confidence,
+            candidates=finding.candidates,
+            ml_service_error=found.metadata.get("ml_service_error"),
+            metadata=metadata,
+            meal_type=details.meal_type,
+            note=details.note,
+        )
+
+    def _repeated(self, user: User, key: str | None, print_: str) -> Meal | None:
+        stored = self._meals.get(derived_id(user.id, key)) if key else None
+        if stored is not None and stored.fingerprint != print_:
+            raise _key_reused()
+        return stored
+
+    def _add(self, meal: Meal) -> Meal:
+        try:
+            stored = self._meals.add(meal)
+        except ProviderError:
+            # The answer may have been lost after the row was written; only a row that is
+            # surely not there may cost the photo.
+            found = self._meals.get(meal.id)
+            if found is None:
+                self._delete_photo(meal.photo_key)
+                raise
+            stored = found
+        if stored.photo_key != meal.photo_key:
+            self._delete_photo(meal.photo_key)
+        if stored.fingerprint != meal.fingerprint:
+            raise _key_reused()
+        if stored == meal:
+            self._on_logged(stored)
+        return stored
+
+    def _discard(self, photo_key: str, putting: "Future[None]") -> None:
+        """Delete the photo as soon as it is no longer being written."""
+        if not putting.cancel():
+            putting.add_done_callback(lambda _: self._delete_photo(photo_key))
+
+    def _delete_photo(self, photo_key: str | None) -> None:
+        if photo_key is None:
+            return
+        try:
+            self._photos.delete(photo_key)
+        except ProviderError as error:
+            logger.warning("photo left behind", extra={"key": photo_key, "reason": str(error)})
+
+
+def _parts(details: Details) -> tuple[str, ...]:
+    when = details.consumed_at.isoformat() if details.consumed_at else ""
+    return when, details.meal_type or "", details.note or ""
+
+
+def _key_reused() -> Unprocessable:
+    return Unprocessable(
+        "This Idempotency-Key was used for another request.", code="idempotency_key_reused"
+    )

@@ -1,0 +1,157 @@
+"""What one worker process holds: pools, providers, services. Built after the fork.
+
+The command line builds one too, to run the pipeline without HTTP.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import TypeVar
+from uuid import uuid4
+
+from pluggy import HookImpl
+
+from foodlog import dishes
+from foodlog.concurrency import CircuitBreaker, Guard, Pool
+from foodlog.config import Config
+from foodlog.errors import Overloaded
+from foodlog.models import Meal
+from foodlog.passwords import Passwords
+from foodlog.plugins import Plugins, Providers, Selection
+from foodlog.providers import Context, Provider
+from foodlog.services.accounts import AccountLimits, Accounts
+from foodlog.services.analysis import Analyst, Asked, Rules
+from foodlog.services.meals import MealLog
+from foodlog.services.readiness import FRESH, Readiness
+from foodlog.signing import Signer
+from foodlog.tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+P = TypeVar("P", bound=Provider)
+
+
+def now() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A fresh id of 32 hexadecimal digits."""
+    return uuid4().hex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pools:
+    """The thread pools of a worker. Photos are stored and listeners told in ``side``."""
+
+    requests: Pool
+    analyses: Pool
+    passwords: Pool
+    side: Pool
+
+    @classmethod
+    def of(cls, config: Config) -> "Pools":
+        """Pools of the configured sizes; no thread runs yet."""
+        sizes = config.concurrency
+        return cls(
+            requests=Pool("request", sizes.requests, sizes.requests_queue),
+            analyses=Pool("analysis", sizes.analyses, sizes.analyses_queue),
+            passwords=Pool("password", sizes.passwords, sizes.passwords_queue),
+            side=Pool("side", sizes.analyses, sizes.analyses),
+        )
+
+    def close(self) -> None:
+        """Let all threads end."""
+        for pool in (self.requests, self.analyses, self.passwords, self.side):
+            pool.close()
+
+
+class Worker:
+    """Everything a worker process needs to serve; :meth:`close` when it ends."""
+
+    def __init__(self, config: Config, plugins: Plugins, selection: Selection) -> None:
+        """Builds the selected providers.
+
+        Raises :class:`foodlog.errors.ConfigError` or :class:`foodlog.errors.ProviderError`
+        with a sentence for the operator.
+        """
+        table = dishes.load().with_weights(config.prediction.ingredient_weights)
+        threads = config.concurrency.analyses
+        context = Context(dishes=table, clock=now, threads=threads)
+        self._config = config
+        self._plugins = plugins
+        self._guards: list[tuple[str, str, Guard]] = []
+        self.providers: Providers = selection.build(context)
+        self.pools = Pools.of(config)
+        self.analyst = Analyst(
+            classifiers=[self._asked("classifier", p) for p in self.providers.classifiers],
+            sources=[self._asked("nutrition", p) for p in self.providers.nutrition],
+            fallback=self._asked("fallback", self.providers.fallback),
+            dishes=table,
+            rules=Rules(
+                threshold=config.prediction.threshold, min_coverage=config.prediction.min_coverage
+            ),
+            clock=now,
+        )
+        self.log = MealLog(
+            storage=self.providers.storage,
+            analyst=self.analyst,
+            side=self.pools.side,
+            clock=now,
+            ids=new_id,
+            on_logged=self._tell,
+        )
+        key = config.auth.key().reveal().encode()
+        self.signer = Signer(key)
+        self.tokens = Tokens(key, timedelta(minutes=config.auth.expiration_minutes), now)
+        self.accounts = Accounts(
+            self.providers.storage.users,
+            Passwords(),
+            self.tokens,
+            clock=now,
+            ids=new_id,
+            limits=AccountLimits(
+                min_password=config.limits.password_min, max_password=config.limits.password_max
+            ),
+        )
+        storage_guard = Guard("storage", 2, CircuitBreaker(failures=1, seconds=FRESH))
+        self.readiness = Readiness(self.providers.storage, storage_guard, self._guards, monotonic)
+
+    def photo_url(self, key: str) -> str:
+        """Where a client fetches a stored photo."""
+        lifetime = timedelta(minutes=self._config.auth.photo_url_minutes)
+        return self.providers.storage.photos.url(key) or self.signer.photo_url(
+            key, now() + lifetime
+        )
+
+    def close(self) -> None:
+        """Close the providers and let the threads end."""
+        self.pools.close()
+        for _, _, guard in self._guards:
+            guard.close()
+        self.providers.close()
+
+    def _asked(self, kind: str, provider: P) -> Asked[P]:
+        rules = self._config.breaker
+        breaker = CircuitBreaker(failures=rules.failures, seconds=rules.seconds)
+        guard = Guard(provider.name, self._config.concurrency.analyses, breaker)
+        self._guards.append((kind, provider.name, guard))
+        return Asked(provider, guard)
+
+    def _tell(self, meal: Meal) -> None:
+        for listener in self._plugins.manager.hook.foodlog_meal_logged.get_hookimpls():
+            try:
+                self.pools.side.submit(_told, listener, meal)
+            except Overloaded:
+                logger.warning("a listener was not told of a meal", extra={"meal_id": meal.id})
+
+
+def _told(listener: HookImpl, meal: Meal) -> None:
+    try:
+        listener.function(**dict.fromkeys(listener.argnames, meal))
+    except Exception:
+        logger.exception(
+            "a listener failed", extra={"plugin": listener.plugin_name, "meal_id": meal.id}
+        )
