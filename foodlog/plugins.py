@@ -58,8 +58,10 @@ class Built:
     provider: Provider
 
 
-def select(plugins: Plugins, config: Config) -> "Selection":
+def select(plugins: Plugins, config: Config, *, quiet: bool = False) -> "Selection":
     """Choose what ``config`` names and check the options; nothing is built.
+
+    Broken plugins and skipped providers are told in the log, unless ``quiet``.
 
     Raises :class:`foodlog.errors.ConfigError`, with everything that is wrong in one message.
     """
@@ -75,7 +77,8 @@ def select(plugins: Plugins, config: Config) -> "Selection":
         problems += wrong
         (skipped if isinstance(outcome, Skipped) else chosen).append(outcome)  # type: ignore[arg-type]
     raise_problems(config.name, problems)
-    _tell(plugins.broken, skipped)
+    if not quiet:
+        _tell(plugins.broken, skipped)
     return Selection(tuple(chosen), tuple(skipped))
 
 

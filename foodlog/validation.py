@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, missing, validate
 
 from foodlog.errors import ConfigError
-from foodlog.options import Secret, SecretField, shown
+from foodlog.options import MASK, Secret, SecretField, Size, shown, size_text
 from foodlog.strict_yaml import join
 
 
@@ -79,7 +79,14 @@ def default(field: fields.Field[Any]) -> str:
     if field.required:
         return "required"
     value = None if field.load_default is missing else field.load_default
-    return shown(value() if callable(value) else value)
+    return display(field, value() if callable(value) else value)
+
+
+def display(field: fields.Field[Any], value: object) -> str:
+    """A loaded value of the field as an operator reads it; a secret is masked."""
+    if isinstance(field, Size) and isinstance(value, int):
+        return size_text(value)
+    return MASK if value and is_secret(field) else shown(value)
 
 
 def is_secret(field: fields.Field[Any]) -> bool:
