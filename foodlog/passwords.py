@@ -47,7 +47,7 @@ class Passwords:
         self._rounds = rounds
 
     def hash(self, password: str) -> str:
-        """A new hash with a salt of its own; 67 ASCII characters."""
+        """A new hash with a salt of its own; 66 ASCII characters."""
         import bcrypt
 
         hashed = bcrypt.hashpw(self._digest(password), bcrypt.gensalt(self._rounds))

@@ -64,7 +64,7 @@ class Signer:
         ``filters``: the value of each, in an order that is always the same; None where absent.
         """
         place = json.dumps([time_text(position.consumed_at), position.id])
-        payload = urlsafe_b64encode(place.encode("ascii")).decode("ascii")
+        payload = urlsafe_b64encode(place.encode("ascii")).decode("ascii").rstrip("=")
         return f"{payload}.{self.sign('cursor', _cursor_scope(user_id, filters, payload))}"
 
     def read_cursor(self, text: str, user_id: str, filters: Sequence[str | None]) -> Position:
@@ -78,7 +78,7 @@ class Signer:
         if len(text) > MAX_CURSOR or not self.verify("cursor", scope, signature):
             message = "The cursor does not belong to this list; start again without it."
             raise Malformed(message, violations=[Violation("/cursor", message)])
-        moment, meal_id = json.loads(urlsafe_b64decode(payload))
+        moment, meal_id = json.loads(urlsafe_b64decode(payload + "=="))
         consumed_at = parse_time(moment)
         assert consumed_at is not None  # we signed it
         return Position(consumed_at, meal_id)

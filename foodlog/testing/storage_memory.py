@@ -151,7 +151,9 @@ class MemoryUsers(UserStore):
 
     def add(self, user: User) -> bool:  # noqa: D102
         with self._guard():
-            return self._users.setdefault(user.email.lower(), user) is user
+            taken = user.email.lower() in self._users
+            self._users.setdefault(user.email.lower(), user)
+        return not taken
 
     def get(self, email: str) -> User | None:  # noqa: D102
         with self._guard():
