@@ -1,7 +1,7 @@
 """The application: collaborators, then the route table."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from falcon.media import MultipartFormHandler
 
 from foodlog import logs
 from foodlog.config import Config, load_config
+from foodlog.discovery import discover
 from foodlog.errors import ClientError, FoodLogError, Rejected, TooLarge, problem
 from foodlog.middleware import BodyLimit, RequestLog, SafeHeaders, cors
 from foodlog.models import User
 from foodlog.photos import PhotoLimits
-from foodlog.plugins import Plugins, Selection, discover, select
+from foodlog.plugins import Plugins, Selection, select
 from foodlog.representations import rejection
 from foodlog.resources.accounts import LogIn, Me, SignUp
 from foodlog.resources.health import Health, Ready
@@ -26,6 +27,7 @@ from foodlog.resources.photos import Photos, Upload
 from foodlog.resources.reading import BodyLimits, Reader
 from foodlog.resources.running import Workers
 from foodlog.resources.users import Users
+from foodlog.services.accounts import Session
 from foodlog.worker import Worker, now
 
 logger = logging.getLogger(__name__)
@@ -95,6 +97,12 @@ class Application(asgi.App[asgi.Request, asgi.Response]):
             f"Active providers: {providers}\n"
             f"Try: curl -F photo=@docs/sample-meal.jpg {address}/predict"
         )
+
+    @property
+    def worker(self) -> Worker:
+        """What serves the requests; there only while the lifespan lasts."""
+        assert self._worker is not None, "the lifespan has not started"
+        return self._worker
 
     def start(self) -> None:
         """Build the worker and its routes; raises as :class:`foodlog.worker.Worker`."""
@@ -171,13 +179,13 @@ def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
             seconds=BODY_SECONDS,
         )
     )
-    deadline = config.prediction.deadline
+    deadline = worker.pipeline.deadline
     workers = Workers(
         quick=worker.pools.requests,
         analyses=worker.pools.analyses,
         passwords=worker.pools.passwords,
         seconds=QUICK_SECONDS,
-        analysis=deadline + GRACE,
+        analysis=config.prediction.deadline + GRACE,
     )
     log, url, signer = worker.log, worker.photo_url, worker.signer
     accounts = worker.accounts
@@ -188,15 +196,17 @@ def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
         anonymous=config.auth.anonymous_predict == "analyze",
     )
     lists = Lists(log, users, signer, default=limits.history_default, most=limits.history_max)
-    analysis = deadline - config.prediction.reserve
     sign_up = SignUp(accounts, reader, workers)
-    log_in = LogIn(accounts, reader, workers)
+    log_in = LogIn(accounts.log_in if single is None else _as(single, worker), reader, workers)
     me = Me(users, workers)
     table: list[tuple[str, object]] = [
         ("/auth/signup", sign_up),
         ("/auth/login", log_in),
         ("/auth/me", me),
-        ("/predict", Predict(log, users, reader, workers, url, photo_limits, analysis)),
+        (
+            "/predict",
+            Predict(log, users, reader, workers, url, photo_limits, worker.pipeline.deadline),
+        ),
         ("/history", History(lists, workers, url)),
         ("/meals", LegacyMeals(lists, workers)),
         ("/save_meal", SaveMeal(log, users, reader, workers, url)),
@@ -244,6 +254,14 @@ class _HttpProblem(ClientError):
         super().__init__(reason, code=reason.lower().replace(" ", "_"))
         self.status = error.status_code  # type: ignore[misc]
         self.title = reason  # type: ignore[misc]
+
+
+def _as(user: User, worker: Worker) -> Callable[[str, str], Session]:
+    """Logging in to single-user mode: whatever the credentials, there is but one user."""
+    lifetime = int(worker.tokens.lifetime.total_seconds())
+    return lambda email, password: Session(
+        token=worker.tokens.issue(user), expires_in=lifetime, user=user
+    )
 
 
 def _single_user() -> User:

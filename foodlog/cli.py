@@ -10,10 +10,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from foodlog.commands import check, config, plugins
+from foodlog.commands import check, config, lookup, plugins, predict, serve
 from foodlog.errors import ConfigError, FoodLogError, ProviderError
 
-COMMANDS = (check, config, plugins)
+COMMANDS = (serve, predict, lookup, check, config, plugins)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -97,6 +97,11 @@ class Selection:
     chosen: tuple[Chosen, ...]
     skipped: tuple[Skipped, ...]
 
+    def without(self, kind: str) -> "Selection":
+        """The same but for the providers of one kind."""
+        kept = tuple(chosen for chosen in self.chosen if chosen.offer.kind != kind)
+        return Selection(kept, self.skipped)
+
     def build(self, context: Context) -> "Providers":
         """Construct all of them.
 

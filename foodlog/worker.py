@@ -6,14 +6,13 @@ The command line builds one too, to run the pipeline without HTTP.
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import TypeVar
 from uuid import uuid4
 
 from pluggy import HookImpl
 
 from foodlog import dishes
-from foodlog.concurrency import CircuitBreaker, Guard, Pool
+from foodlog.concurrency import CircuitBreaker, Deadline, Guard, Pool
 from foodlog.config import Config
 from foodlog.errors import Overloaded
 from foodlog.models import Meal
@@ -68,23 +67,22 @@ class Pools:
             pool.close()
 
 
-class Worker:
-    """Everything a worker process needs to serve; :meth:`close` when it ends."""
+class Pipeline:
+    """The providers and the analyst that asks them; :meth:`close` at the end."""
 
-    def __init__(self, config: Config, plugins: Plugins, selection: Selection) -> None:
+    def __init__(self, config: Config, selection: Selection) -> None:
         """Builds the selected providers.
 
         Raises :class:`foodlog.errors.ConfigError` or :class:`foodlog.errors.ProviderError`
         with a sentence for the operator.
         """
         table = dishes.load().with_weights(config.prediction.ingredient_weights)
-        threads = config.concurrency.analyses
-        context = Context(dishes=table, clock=now, threads=threads)
         self._config = config
-        self._plugins = plugins
-        self._guards: list[tuple[str, str, Guard]] = []
-        self.providers: Providers = selection.build(context)
-        self.pools = Pools.of(config)
+        self.guards: list[tuple[str, str, Guard]] = []
+        """Kind and name of each provider that is asked, and the guard it is asked through."""
+        self.providers: Providers = selection.build(
+            Context(dishes=table, clock=now, threads=config.concurrency.analyses)
+        )
         self.analyst = Analyst(
             classifiers=[self._asked("classifier", p) for p in self.providers.classifiers],
             sources=[self._asked("nutrition", p) for p in self.providers.nutrition],
@@ -95,9 +93,38 @@ class Worker:
             ),
             clock=now,
         )
+
+    def deadline(self) -> Deadline:
+        """The time an analysis has, from now on."""
+        return Deadline(self._config.prediction.deadline - self._config.prediction.reserve)
+
+    def close(self) -> None:
+        """Let the threads end and close the providers."""
+        for _, _, guard in self.guards:
+            guard.close()
+        self.providers.close()
+
+    def _asked(self, kind: str, provider: P) -> Asked[P]:
+        rules = self._config.breaker
+        breaker = CircuitBreaker(failures=rules.failures, seconds=rules.seconds)
+        guard = Guard(provider.name, self._config.concurrency.analyses, breaker)
+        self.guards.append((kind, provider.name, guard))
+        return Asked(provider, guard)
+
+
+class Worker:
+    """Everything a worker process needs to serve; :meth:`close` when it ends."""
+
+    def __init__(self, config: Config, plugins: Plugins, selection: Selection) -> None:
+        """Builds the selected providers; raises as :class:`Pipeline`."""
+        self._config = config
+        self._plugins = plugins
+        self.pipeline = Pipeline(config, selection)
+        self.storage = self.pipeline.providers.storage
+        self.pools = Pools.of(config)
         self.log = MealLog(
-            storage=self.providers.storage,
-            analyst=self.analyst,
+            storage=self.storage,
+            analyst=self.pipeline.analyst,
             side=self.pools.side,
             clock=now,
             ids=new_id,
@@ -107,7 +134,7 @@ class Worker:
         self.signer = Signer(key)
         self.tokens = Tokens(key, timedelta(minutes=config.auth.expiration_minutes), now)
         self.accounts = Accounts(
-            self.providers.storage.users,
+            self.storage.users,
             Passwords(),
             self.tokens,
             clock=now,
@@ -117,28 +144,17 @@ class Worker:
             ),
         )
         storage_guard = Guard("storage", 2, CircuitBreaker(failures=1, seconds=FRESH))
-        self.readiness = Readiness(self.providers.storage, storage_guard, self._guards, monotonic)
+        self.readiness = Readiness(self.storage, storage_guard, self.pipeline.guards)
 
     def photo_url(self, key: str) -> str:
         """Where a client fetches a stored photo."""
         lifetime = timedelta(minutes=self._config.auth.photo_url_minutes)
-        return self.providers.storage.photos.url(key) or self.signer.photo_url(
-            key, now() + lifetime
-        )
+        return self.storage.photos.url(key) or self.signer.photo_url(key, now() + lifetime)
 
     def close(self) -> None:
-        """Close the providers and let the threads end."""
+        """Let the threads end and close the providers."""
         self.pools.close()
-        for _, _, guard in self._guards:
-            guard.close()
-        self.providers.close()
-
-    def _asked(self, kind: str, provider: P) -> Asked[P]:
-        rules = self._config.breaker
-        breaker = CircuitBreaker(failures=rules.failures, seconds=rules.seconds)
-        guard = Guard(provider.name, self._config.concurrency.analyses, breaker)
-        self._guards.append((kind, provider.name, guard))
-        return Asked(provider, guard)
+        self.pipeline.close()
 
     def _tell(self, meal: Meal) -> None:
         for listener in self._plugins.manager.hook.foodlog_meal_logged.get_hookimpls():

@@ -1,5 +1,7 @@
 """Signing up, logging in, and who one is."""
 
+from collections.abc import Callable
+
 import falcon
 import orjson
 from falcon import asgi
@@ -9,7 +11,7 @@ from foodlog.resources.reading import Reader, bearer
 from foodlog.resources.running import Workers
 from foodlog.resources.users import Users
 from foodlog.schemas import Credentials, load
-from foodlog.services.accounts import Accounts
+from foodlog.services.accounts import Accounts, Session
 
 
 class SignUp:
@@ -33,17 +35,17 @@ class SignUp:
 class LogIn:
     """``POST /auth/login``."""
 
-    def __init__(self, accounts: Accounts, reader: Reader, workers: Workers) -> None:
-        self._accounts = accounts
+    def __init__(
+        self, log_in: Callable[[str, str], Session], reader: Reader, workers: Workers
+    ) -> None:
+        self._log_in = log_in
         self._reader = reader
         self._workers = workers
 
     async def on_post(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Answer with a token."""
         given = load(Credentials(), await self._reader.json(req))
-        session = await self._workers.passwords(
-            self._accounts.log_in, given["email"], given["password"]
-        )
+        session = await self._workers.passwords(self._log_in, given["email"], given["password"])
         resp.data = orjson.dumps(representations.session(session))
 
 

@@ -1,5 +1,6 @@
 """Predicting, entering and listing meals."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -30,16 +31,15 @@ class Predict:
         workers: Workers,
         photo_url: PhotoUrl,
         limits: PhotoLimits,
-        seconds: float,
+        new_deadline: Callable[[], Deadline],
     ) -> None:
-        """``seconds``: the deadline of an analysis."""
         self._log = log
         self._users = users
         self._reader = reader
         self._workers = workers
         self._photo_url = photo_url
         self._limits = limits
-        self._seconds = seconds
+        self._new_deadline = new_deadline
 
     async def on_post(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Analyse the photo; with a token, log the meal."""
@@ -47,7 +47,7 @@ class Predict:
         user = await self._workers.quick(self._users.optional, bearer(req))
         data, texts = await self._reader.form(req)
         details = _details(schemas.load(schemas.PredictFields(), texts))
-        deadline = Deadline(self._seconds)
+        deadline = self._new_deadline()
         meal = await self._workers.analysis(self._predict, user, data, details, key, deadline)
         resp.data = orjson.dumps(
             representations.meal(meal, self._photo_url, stored=user is not None)

@@ -5,7 +5,7 @@ metadata; when all fail the fallback answers, and the result says that it is an 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import isfinite
 from typing import Any, Generic, TypeVar
@@ -145,6 +145,23 @@ class Analyst:
             or self._as_single_food(finding, dish, metadata, deadline)
             or self._as_classified(finding, metadata)
             or self._as_estimated(finding, photo, metadata, deadline)
+        )
+
+    def resolve(self, name: str, grams: float | None, deadline: Deadline) -> Analysis | None:
+        """What a dish or food of this name contains, without any photo; of ``grams`` of it, or
+        of a typical serving. None where nobody knows it."""
+        finding = Finding(label=name, inference_source="manual")
+        dish = self._dishes.match(name)
+        metadata: dict[str, Any] = {}
+        found = self._by_ingredients(finding, dish, metadata, deadline) or self._as_single_food(
+            finding, dish, metadata, deadline
+        )
+        if found is None or grams is None:
+            return found
+        factor = grams / sum(part.grams or 0 for part in found.components)
+        parts = tuple(_scaled(part, factor) for part in found.components)
+        return replace(
+            found, components=parts, nutrients=Nutrients.total(part.nutrients for part in parts)
         )
 
     def components(
@@ -329,6 +346,14 @@ def _analysis(
         coverage=coverage,
         estimated=finding.estimate is not None,
         metadata=metadata,
+    )
+
+
+def _scaled(part: Component, factor: float) -> Component:
+    return replace(
+        part,
+        grams=None if part.grams is None else part.grams * factor,
+        nutrients=part.nutrients.scaled(factor),
     )
 
 

@@ -77,7 +77,7 @@ class MealLog:
         finding = self._analyst.classify(photo, deadline)
         if user is None:
             analysis = self._analyst.nutrition(finding, photo, deadline)
-            return self._meal(None, photo, details, finding, analysis)
+            return compose(self._ids(), None, photo, details, finding, analysis, self._clock())
         return self._log_photo(user, photo, details, finding, key, print_, deadline)
 
     def enter(self, user: User, entry: ManualMeal, key: str | None) -> Meal:
@@ -155,45 +155,11 @@ class MealLog:
             if isinstance(error, TimeoutError):
                 raise ProviderTimeout("the photo was not stored in time") from error
             raise
-        meal = replace(
-            self._meal(user, photo, details, finding, analysis),
-            id=meal_id,
-            photo_key=photo_key,
-            fingerprint=print_ if key else None,
-        )
-        return self._add(meal)
+        meal = compose(meal_id, user, photo, details, finding, analysis, self._clock())
+        return self._add(replace(meal, photo_key=photo_key, fingerprint=print_ if key else None))
 
     def _put(self, photo_key: str, photo: Photo) -> None:
         self._photos.put(photo_key, photo.clean(), photo.content_type)
-
-    def _meal(
-        self, user: User | None, photo: Photo, details: Details, finding: Finding, found: Analysis
-    ) -> Meal:
-        now = self._clock()
-        consumed_at = details.consumed_at or now
-        metadata = {**photo.metadata, **found.metadata, "meal_date": consumed_at.isoformat()}
-        if user is not None:
-            metadata["uploaded_by"] = user.email
-        return Meal(
-            id=self._ids(),
-            user_id=user.id if user else None,
-            food=found.food,
-            created_at=now,
-            consumed_at=consumed_at,
-            nutrients=found.nutrients,
-            ingredients=found.ingredients,
-            components=found.components,
-            inference_source=finding.inference_source,
-            nutrition_source=found.nutrition_source,
-            coverage=found.coverage,
-            estimated=found.estimated,
-            confidence=finding.confidence,
-            candidates=finding.candidates,
-            ml_service_error=found.metadata.get("ml_service_error"),
-            metadata=metadata,
-            meal_type=details.meal_type,
-            note=details.note,
-        )
 
     def _repeated(self, user: User, key: str | None, print_: str) -> Meal | None:
         stored = self._meals.get(derived_id(user.id, key)) if key else None
@@ -232,6 +198,42 @@ class MealLog:
             self._photos.delete(photo_key)
         except ProviderError as error:
             logger.warning("photo left behind", extra={"key": photo_key, "reason": str(error)})
+
+
+def compose(
+    meal_id: str,
+    user: User | None,
+    photo: Photo,
+    details: Details,
+    finding: Finding,
+    analysis: Analysis,
+    now: datetime,
+) -> Meal:
+    """The meal that all this makes; nothing is stored."""
+    consumed_at = details.consumed_at or now
+    metadata = {**photo.metadata, **analysis.metadata, "meal_date": consumed_at.isoformat()}
+    if user is not None:
+        metadata["uploaded_by"] = user.email
+    return Meal(
+        id=meal_id,
+        user_id=user.id if user else None,
+        food=analysis.food,
+        created_at=now,
+        consumed_at=consumed_at,
+        nutrients=analysis.nutrients,
+        ingredients=analysis.ingredients,
+        components=analysis.components,
+        inference_source=finding.inference_source,
+        nutrition_source=analysis.nutrition_source,
+        coverage=analysis.coverage,
+        estimated=analysis.estimated,
+        confidence=finding.confidence,
+        candidates=finding.candidates,
+        ml_service_error=analysis.metadata.get("ml_service_error"),
+        metadata=metadata,
+        meal_type=details.meal_type,
+        note=details.note,
+    )
 
 
 def _parts(details: Details) -> tuple[str, ...]:
