@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from math import isfinite
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -115,7 +114,7 @@ def photo_key_of(image_url: str | None) -> str | None:
         path = urlsplit(image_url or "").path
     except ValueError:
         return None
-    return PurePosixPath(unquote(path)).name or None
+    return unquote(path).rpartition("/")[2] or None
 
 
 def _list(value: object) -> list[Any] | tuple[Any, ...]:

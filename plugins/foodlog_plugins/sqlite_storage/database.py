@@ -4,11 +4,13 @@ Write-ahead log with ``synchronous=FULL``: a commit that returned survives a pow
 never wait. Each thread keeps a connection of its own, since opening one costs many queries.
 """
 
+import errno
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from foodlog.errors import ProviderError
@@ -36,7 +38,11 @@ class Database:
         """Make the file, readable by its owner only, where it is missing."""
         with named_faults(self.path):
             make_folder(self.path.parent)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Never opened where it exists: closing it would drop the locks SQLite holds on it.
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            if not os.access(self.path, os.W_OK, effective_ids=True):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -68,7 +74,9 @@ class Database:
             with self._opening:
                 self._close_abandoned()
                 self._open[threading.current_thread()] = connection
-            _configure(connection, self.path)
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT}")
             self._own.connection = connection
         return connection
 
@@ -101,13 +109,23 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _configure(connection: sqlite3.Connection, path: Path) -> None:
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+def use_write_ahead_log(connection: sqlite3.Connection, path: Path, patience: float) -> None:
+    """Switch the file to a write-ahead log for good.
+
+    Where waiting for others might be a deadlock SQLite refuses at once; so it is asked again
+    for ``patience`` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
     if mode != "wal":
         raise ProviderError(
             f"{path} cannot have a write-ahead log there (its journal mode stays {mode}); keep it"
             " on a local disk."
         )
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA secure_delete = ON")
-    connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT}")

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from foodlog.errors import ProviderError
 from foodlog.records import EPOCH, parse_time, photo_key_of, time_text
-from foodlog_plugins.sqlite_storage.database import connect, transaction
+from foodlog_plugins.sqlite_storage.database import connect, transaction, use_write_ahead_log
 from foodlog_plugins.sqlite_storage.faults import named_faults
 from foodlog_plugins.sqlite_storage.files import sync
 
 logger = logging.getLogger(__name__)
 
-UPGRADE_TIMEOUT = 120.0
+UPGRADE_TIMEOUT = 60.0
 """Seconds a worker waits while another one upgrades the file."""
 
 TABLES = {
@@ -61,6 +61,7 @@ def upgrade(path: Path) -> None:
     with named_faults(path), closing(connect(path, UPGRADE_TIMEOUT)) as connection:
         while (version := _version(connection, path)) < len(STEPS):
             _run_step(connection, path, version)
+        use_write_ahead_log(connection, path, UPGRADE_TIMEOUT)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
