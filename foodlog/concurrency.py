@@ -62,8 +62,11 @@ class Pool:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(context.run(function, *args, **kwargs))
-                except BaseException as error:
+                except Exception as error:
                     future.set_exception(error)
+                except BaseException as error:
+                    # SystemExit and its like are for the main thread to raise, not for a call.
+                    future.set_exception(RuntimeError(f"raised {type(error).__name__}"))
 
         with self._lock:
             if not self._open or self._pending >= self._capacity:

@@ -1,0 +1,291 @@
+"""From a photo to labels, ingredients and nutrition, whatever the providers do."""
+
+import math
+import threading
+
+import pytest
+
+from foodlog.concurrency import CircuitBreaker, Deadline, Guard
+from foodlog.dishes import Dish, Dishes, Reference
+from foodlog.errors import ProviderError, Rejected
+from foodlog.models import Classification, Ingredient, Label, Nutrients, Nutrition
+from foodlog.photos import verify
+from foodlog.services.analysis import Analyst, Asked, Rules, coverage, main_source
+from foodlog.testing import photos
+from foodlog.testing.fakes import NOON, FakeClassifier, FakeFallback, FakeSource, labelled
+
+TOAST = Dish(
+    key="toast",
+    name="Toast",
+    ingredients=(
+        Ingredient(name="Bread", grams=60),
+        Ingredient(name="Butter", grams=30),
+        Ingredient(name="Salt", grams=10),
+    ),
+    reference=Reference(
+        per_100g=Nutrients(calories=300, proteins=8, fats=9, carbohydrates=45), reason="made up"
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return verify(photos.jpeg(32, 32))
+
+
+def asked(provider):
+    return Asked(provider, Guard(provider.name, 2, CircuitBreaker(failures=100)))
+
+
+def analyst(classifiers=(), sources=(), fallback=None, threshold=0.5, min_coverage=0.6):
+    return Analyst(
+        classifiers=[asked(each) for each in classifiers],
+        sources=[asked(each) for each in sources],
+        fallback=asked(fallback or FakeFallback()),
+        dishes=Dishes([TOAST]),
+        rules=Rules(threshold=threshold, min_coverage=min_coverage),
+        clock=lambda: NOON,
+    )
+
+
+def analyse(subject, photo):
+    deadline = Deadline(5)
+    finding = subject.classify(photo, deadline)
+    return finding, subject.nutrition(finding, photo, deadline)
+
+
+def fail(*_):
+    raise ProviderError("the service is down")
+
+
+EVERYTHING = {"Bread": 250, "Butter": 700, "Salt": 0}
+
+
+def test_the_first_classifier_that_answers_is_believed(photo):
+    second = FakeClassifier(labelled(("toast", 0.9), ("pizza", 0.05)))
+    third = FakeClassifier(labelled(("pizza", 0.9)))
+    first = FakeClassifier(fail)
+    finding, _ = analyse(analyst([first, second, third], [FakeSource(EVERYTHING)]), photo)
+    assert (finding.label, finding.confidence) == ("toast", 0.9)
+    assert finding.candidates == (Label("toast", 0.9), Label("pizza", 0.05))
+    assert finding.inference_source == "fake_classifier"
+    assert third.calls == []
+    assert finding.metadata["fake_classifier"] == {
+        "label": "toast",
+        "confidence": 0.9,
+        "threshold": 0.5,
+        "captured_at": NOON.isoformat(),
+    }
+    assert "the service is down" in finding.metadata["fake_classifier_error"]
+
+
+def test_a_label_under_the_threshold_is_rejected_with_its_candidates(photo):
+    subject = analyst([FakeClassifier(labelled(("toast", 0.49), ("pizza", 0.3)))])
+    with pytest.raises(Rejected) as rejected:
+        subject.classify(photo, Deadline(5))
+    assert rejected.value.threshold == 0.5
+    assert [c.name for c in rejected.value.candidates] == ["toast", "pizza"]
+
+
+def test_a_label_at_the_threshold_or_without_confidence_is_accepted(photo):
+    for confidence in (0.5, None):
+        subject = analyst([FakeClassifier(labelled(("toast", confidence)))])
+        assert subject.classify(photo, Deadline(5)).label == "toast"
+
+
+def test_a_known_dish_is_the_sum_of_its_ingredients(photo):
+    classifier = FakeClassifier(labelled(("toast", 0.9)))
+    _, result = analyse(analyst([classifier], [FakeSource(EVERYTHING)]), photo)
+    assert result.food == "Toast"
+    assert result.ingredients == ("Bread", "Butter", "Salt")
+    assert result.nutrients.calories == pytest.approx(250 * 0.6 + 700 * 0.3)
+    assert result.nutrients.calories == sum(c.nutrients.calories for c in result.components)
+    assert result.nutrients.sugars is None, "unknown is not 0"
+    assert result.coverage == 1
+    assert result.nutrition_source == "fake_source"
+    assert result.estimated is False
+    listed = result.metadata["fake_source"]["components"]
+    assert [row["source_id"] for row in listed] == [f"fake_source:{n}" for n in EVERYTHING]
+
+
+def test_what_one_source_does_not_know_the_next_is_asked(photo):
+    first = FakeSource({"Bread": 250}, name="first")
+    second = FakeSource({"Bread": 999, "Butter": 700}, name="second")
+    classifier = FakeClassifier(labelled(("toast", 0.9)))
+    _, result = analyse(analyst([classifier], [first, second]), photo)
+    assert [food.name for food in second.calls[0]] == ["Butter", "Salt"]
+    assert [c.source for c in result.components] == ["first", "second", None]
+    assert result.coverage == pytest.approx(0.9)
+    assert result.nutrition_source == "first"
+
+
+def test_a_source_that_fails_is_noted_and_the_next_answers(photo):
+    down = FakeSource(answer=fail, name="down")
+    classifier = FakeClassifier(labelled(("toast", 0.9)))
+    _, result = analyse(analyst([classifier], [down, FakeSource(EVERYTHING)]), photo)
+    assert result.coverage == 1
+    assert "the service is down" in result.metadata["down_error"]
+
+
+def test_too_little_coverage_falls_to_the_dish_as_a_single_food(photo):
+    source = FakeSource({"Butter": 700, "toast": 313})
+    classifier = FakeClassifier(labelled(("toast", 0.9)))
+    _, result = analyse(analyst([classifier], [source]), photo)
+    assert [(c.name, c.grams) for c in result.components] == [("Toast", 100)]
+    assert result.nutrients.calories == pytest.approx(313)
+
+
+def test_an_unknown_dish_is_looked_up_as_a_single_food(photo):
+    def serving(foods):
+        assert [food.name for food in foods] == ["banana"]
+        return [
+            Nutrition(
+                per_100g=Nutrients(calories=89),
+                source="fake_source",
+                source_id="1",
+                description="Bananas, raw",
+                serving_grams=118,
+            )
+        ]
+
+    classifier = FakeClassifier(labelled(("banana", 0.9)))
+    _, result = analyse(analyst([classifier], [FakeSource(answer=serving)]), photo)
+    assert (result.food, result.components[0].grams) == ("Banana", 118)
+    assert result.nutrients.calories == pytest.approx(89 * 1.18)
+
+
+def test_a_classifiers_own_nutrition_counts_where_no_source_knows_better(photo):
+    answer = labelled(
+        ("stew", 0.9), ingredients=("Beef", "Beer"), nutrients=Nutrients(calories=420)
+    )
+    _, result = analyse(analyst([FakeClassifier(answer)], [FakeSource()]), photo)
+    assert result.nutrients.calories == 420
+    assert result.ingredients == ("Beef", "Beer")
+    assert result.nutrition_source == "fake_classifier"
+    assert result.coverage is None
+    assert result.estimated is False
+
+
+def test_what_nobody_knows_is_estimated_and_says_so(photo):
+    finding, result = analyse(analyst([FakeClassifier(labelled(("stew", 0.9)))]), photo)
+    assert finding.inference_source == "fake_classifier"
+    assert result.food == "Stew"
+    assert result.estimated is True
+    assert result.nutrients.calories == 200
+    assert result.nutrition_source == "fake_fallback"
+    assert result.coverage == 0
+
+
+def test_without_any_classifier_the_fallback_names_the_meal_and_says_that_it_guesses(photo):
+    finding, result = analyse(analyst([FakeClassifier(fail)]), photo)
+    assert finding.inference_source == "local_fallback"
+    assert finding.confidence is None
+    assert result.food == "Porridge"
+    assert result.estimated is True
+    assert "fake_classifier_error" in result.metadata
+
+
+def test_a_fallback_that_fails_is_a_provider_error(photo):
+    for answer in (fail, lambda: None, lambda: 1 / 0):
+        with pytest.raises(ProviderError):
+            analyst(fallback=FakeFallback(answer)).classify(photo, Deadline(5))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        "pizza",
+        Classification(labels=()),
+        Classification(labels=None),
+        labelled(("", 0.9)),
+        labelled((None, 0.9)),
+        labelled(("a\0b", 0.9)),
+        labelled(("pizza", math.nan)),
+        labelled(("pizza", 1.5)),
+        labelled(("pizza", -0.1)),
+        labelled(("pizza", "0.9")),
+        labelled(("pizza", True)),
+        lambda: 1 / 0,
+        lambda: (_ for _ in ()).throw(SystemExit),
+    ],
+    ids=str,
+)
+def test_nonsense_from_a_classifier_costs_only_that_classifier(photo, answer):
+    good = FakeClassifier(labelled(("toast", 0.9)))
+    finding = analyst([FakeClassifier(answer), good]).classify(photo, Deadline(5))
+    assert finding.label == "toast"
+    assert "fake_classifier_error" in finding.metadata
+
+
+def test_a_million_labels_are_cut_to_the_best(photo):
+    many = Classification(labels=tuple(Label(f"label {n}", 0.9) for n in range(1_000_000)))
+    finding = analyst([FakeClassifier(many)]).classify(photo, Deadline(5))
+    assert len(finding.candidates) == 10
+
+
+def test_a_label_of_a_megabyte_is_cut(photo):
+    finding = analyst([FakeClassifier(labelled(("x" * 1_000_000, 0.9)))]).classify(
+        photo, Deadline(5)
+    )
+    assert len(finding.label) == 200
+
+
+def amounts(calories):
+    return Nutrition(
+        per_100g=Nutrients(calories=calories), source="s", source_id="1", description="d"
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda foods: None,
+        lambda foods: [],
+        lambda foods: [None] * (len(foods) + 1),
+        lambda foods: (None for _ in foods),
+        lambda foods: [{"calories": 1}] * len(foods),
+        lambda foods: [amounts(math.nan)] * len(foods),
+        lambda foods: [amounts(math.inf)] * len(foods),
+        lambda foods: [amounts(-1)] * len(foods),
+        lambda foods: [amounts("12")] * len(foods),
+        lambda foods: 1 / 0,
+    ],
+)
+def test_nonsense_from_a_source_costs_only_that_source(photo, answer):
+    classifier = FakeClassifier(labelled(("toast", 0.9)))
+    bad = FakeSource(answer=answer, name="bad")
+    _, result = analyse(analyst([classifier], [bad, FakeSource(EVERYTHING)]), photo)
+    assert {c.source for c in result.components} == {"fake_source"}
+    assert "bad_error" in result.metadata
+
+
+def test_a_provider_that_hangs_is_left_at_its_own_time_out(photo):
+    gate = threading.Event()
+    hanging = FakeClassifier(lambda: gate.wait(5), timeout=0.05)
+    good = FakeClassifier(labelled(("toast", 0.9)))
+    finding = analyst([hanging, good]).classify(photo, Deadline(5))
+    gate.set()
+    assert finding.label == "toast"
+    assert hanging.calls[0][1] == 0.05
+
+
+def test_a_spent_deadline_still_leaves_local_providers_a_moment(photo):
+    classifier = FakeClassifier(labelled(("toast", 0.9)))
+    finding = analyst([classifier]).classify(photo, Deadline(0))
+    assert finding.label == "toast"
+    assert classifier.calls[0][1] == pytest.approx(0.2)
+
+
+def test_resolving_a_dish_scales_it_to_the_weight_asked_for():
+    subject = analyst(sources=[FakeSource(EVERYTHING)])
+    whole = subject.resolve("toast", None, Deadline(5))
+    double = subject.resolve("toast", 200, Deadline(5))
+    assert sum(c.grams for c in double.components) == pytest.approx(200)
+    assert double.nutrients.calories == pytest.approx(2 * whole.nutrients.calories)
+    assert subject.resolve("spoon", None, Deadline(5)) is None
+
+
+def test_coverage_and_source_of_nothing():
+    assert coverage(()) == 0
+    assert main_source(()) is None
