@@ -1,13 +1,24 @@
-"""S3 and DynamoDB on this machine, for tests: moto's server, and dynalite on Node.js."""
+"""S3 and DynamoDB on this machine, for tests: moto's server, and dynalite on Node.js.
 
-import logging
+Both are processes of their own that end with their standard input, so none is ever left behind.
+"""
+
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+LAUNCH_MOTO = """
+import sys
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+"""
 LAUNCH_DYNALITE = """
 const options = {createTableMs: 0, deleteTableMs: 0, updateTableMs: 0}
 const server = require('dynalite')(options)
@@ -19,16 +30,9 @@ HOW_TO_GET_DYNALITE = "dynalite is not installed: have Node.js (20 or newer) and
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    """The URL of a fresh S3 and DynamoDB in this process."""
-    from moto.moto_server.threaded_moto_server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line per request otherwise
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        yield "http://{}:{}".format(*server.get_host_and_port())
-    finally:
-        server.stop()
+    """The URL of a fresh S3 and DynamoDB."""
+    with _process([sys.executable, "-c", LAUNCH_MOTO], Path.cwd()) as url:
+        yield url
 
 
 def dynalite_is_missing(directory: Path) -> bool:
@@ -41,18 +45,26 @@ def dynalite_is_missing(directory: Path) -> bool:
 @contextmanager
 def dynalite(directory: Path) -> Iterator[str]:
     """The URL of a fresh DynamoDB; ``directory`` holds the ``node_modules`` it is in."""
-    process = subprocess.Popen(
-        ["node", "-e", LAUNCH_DYNALITE],
+    with _process(["node", "-e", LAUNCH_DYNALITE], directory) as url:
+        yield url
+
+
+@contextmanager
+def _process(command: Sequence[str], directory: Path) -> Iterator[str]:
+    """Run a server that prints its port as its first line."""
+    with subprocess.Popen(
+        command,
         cwd=directory,
+        text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
         port = process.stdout.readline().strip()
-        if not port:
-            raise RuntimeError(HOW_TO_GET_DYNALITE)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.communicate(timeout=10)
+        try:
+            if not port:
+                raise RuntimeError(f"{command[0]} did not start")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.communicate(timeout=10)

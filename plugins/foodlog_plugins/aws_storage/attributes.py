@@ -1,8 +1,8 @@
 """Records as DynamoDB items, and back.
 
-DynamoDB writes a number as text with up to 38 significant digits, so every integer and float
-that fits survives as it is. Times are text, unknown top-level values are left out, as the Flask
-service did.
+DynamoDB's numbers have 38 significant digits and exponents from -130 to 125: what fits comes
+back as it was. A number that does not fit is kept as its text under the type for bytes, which no
+other value uses. Unknown top-level values are left out, as the Flask service did.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ SMALLEST, LARGEST = -130, 125
 def to_item(record: Mapping[str, Any]) -> Item:
     """The item of a record of JSON types; top-level None is left out.
 
-    Raises :class:`~foodlog.errors.Unprocessable` for a number DynamoDB cannot hold.
+    Raises :class:`~foodlog.errors.Unprocessable` for a number that is not finite.
     """
     return {key: to_attribute(value) for key, value in record.items() if value is not None}
 
@@ -42,7 +42,7 @@ def to_attribute(value: Any) -> dict[str, Any]:
         case bool():
             return {"BOOL": value}
         case int() | float():
-            return {"N": _number_text(value)}
+            return _number_attribute(value)
         case str():
             return {"S": value}
         case Mapping():
@@ -52,16 +52,14 @@ def to_attribute(value: Any) -> dict[str, Any]:
     raise TypeError(f"{type(value).__name__} is no JSON type")
 
 
-def _number_text(value: float) -> str:
+def _number_attribute(value: float) -> dict[str, Any]:
+    if isinstance(value, float) and not isfinite(value):
+        raise Unprocessable("There is a number that cannot be stored: it is not finite.")
     if abs(value) < WHOLE and value == int(value):
-        return str(int(value))
-    if isinstance(value, int) or not _fits(value):
-        raise Unprocessable("There is a number that cannot be stored: not finite, or too long.")
-    return repr(value)
-
-
-def _fits(value: float) -> bool:
-    return isfinite(value) and SMALLEST <= Decimal(repr(value)).adjusted() <= LARGEST
+        return {"N": str(int(value))}
+    if isinstance(value, float) and SMALLEST <= Decimal(repr(value)).adjusted() <= LARGEST:
+        return {"N": repr(value)}
+    return {"B": repr(value).encode("ascii")}
 
 
 def _value(attribute: Mapping[str, Any]) -> Any:
@@ -69,6 +67,8 @@ def _value(attribute: Mapping[str, Any]) -> Any:
     match kind:
         case "N":
             return _number(value)
+        case "B":
+            return _any_number(value.decode("ascii", "replace"))
         case "M":
             return from_item(value)
         case "L":
@@ -84,3 +84,12 @@ def _number(text: str) -> int | float:
     number = Decimal(text)
     whole = abs(number) < WHOLE and number == int(number)
     return int(number) if whole else float(number)
+
+
+def _any_number(text: str) -> int | float | None:
+    for parse in (int, float):
+        try:
+            return parse(text)
+        except ValueError:
+            continue
+    return None  # bytes that are none of ours

@@ -89,12 +89,11 @@ class History:
             records = map(from_item, answer["Items"])
             meals += [meal for meal in map(from_record, records) if wanted.takes(meal)]
             if "LastEvaluatedKey" not in answer:
-                return _page(meals, wanted.limit, None)
-            edge = _edge(answer["LastEvaluatedKey"])
-            whole = [meal for meal in meals if meal.consumed_at > edge.consumed_at]
-            progress = time_text(edge.consumed_at) < wanted.newest
-            if len(whole) > wanted.limit or (call >= MOST_QUERIES and progress):
-                return _page(whole, wanted.limit, edge)
+                return _page(meals, wanted.limit)
+            edge = parse_time(answer["LastEvaluatedKey"]["consumed_at"]["S"])
+            whole = [meal for meal in meals if edge is None or meal.consumed_at > edge]
+            if len(whole) > wanted.limit or (whole and call >= MOST_QUERIES):
+                return _page(whole, wanted.limit, more=True)
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
         raise AssertionError
 
@@ -117,7 +116,7 @@ class History:
 
     def _scanned(self, wanted: Wanted) -> Page:
         meals = nsmallest(wanted.limit + 1, self._scan(wanted), key=_order)
-        return _page(meals, wanted.limit, None)
+        return _page(meals, wanted.limit)
 
     def _scan(self, wanted: Wanted) -> Iterator[Meal]:
         records = self._table.scan(
@@ -141,17 +140,10 @@ def _index_is_missing(error: ClientError) -> bool:
     return refused and "index" in message_of(error)
 
 
-def _edge(key: Any) -> Position:
-    """The start of the time a Query stopped at; everything newer has been read."""
-    return Position(parse_time(key["consumed_at"]["S"]) or EPOCH, "")
-
-
-def _page(meals: list[Meal], limit: int, rest: Position | None) -> Page:
-    meals = sorted(meals, key=_order)
-    if len(meals) > limit:
-        last = meals[limit - 1]
-        rest = Position(last.consumed_at, last.id)
-    return Page(meals=tuple(meals[:limit]), next=rest)
+def _page(meals: list[Meal], limit: int, more: bool = False) -> Page:
+    shown = sorted(meals, key=_order)[:limit]
+    last = shown[-1] if more or len(meals) > limit else None
+    return Page(meals=tuple(shown), next=last and Position(last.consumed_at, last.id))
 
 
 def _order(meal: Meal) -> tuple[timedelta, str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 128 * 1024 * 1024
 """A larger object is no photo of ours and is not read into memory."""
+LONGEST_PART = 255
 PROBE = "foodlog-check"
 """A key that no photo has."""
 NO_SUCH_ETAG = '"00000000000000000000000000000000"'
@@ -39,7 +40,9 @@ class S3Photos(PhotoStore):
             self._headers["ServerSideEncryption"] = options["server_side_encryption"]
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store; S3 has it on several disks when this returns."""
+        """Store; S3 has it on several disks when this returns. ValueError: a bad key."""
+        if not _is_key(key):
+            raise ValueError("not a photo key")
         with aws_errors("s3", self._resource):
             self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, **self._headers
@@ -47,6 +50,8 @@ class S3Photos(PhotoStore):
 
     def get(self, key: str) -> tuple[bytes, str] | None:
         """The bytes and their content type; None where there is no such photo."""
+        if not _is_key(key):
+            return None
         with aws_errors("s3", self._resource):
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=key)
@@ -61,8 +66,9 @@ class S3Photos(PhotoStore):
 
     def delete(self, key: str) -> None:
         """Remove; nothing happens where there is no such photo."""
-        with aws_errors("s3", self._resource):
-            self._client.delete_object(Bucket=self._bucket, Key=key)
+        if _is_key(key):
+            with aws_errors("s3", self._resource):
+                self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def url(self, key: str) -> str:
         """Where a client fetches the photo: a lasting URL, or a signed one that expires."""
@@ -116,3 +122,15 @@ class S3Photos(PhotoStore):
     def _base_url(self) -> str:
         # The SDK knows how partitions, endpoints and dots in a bucket's name are written.
         return self._signed_url("x").partition("?")[0].removesuffix("x")
+
+
+def _is_key(key: str) -> bool:
+    """``<user id>/<name>`` or a bare name, as every storage takes them."""
+    parts = key.split("/")
+    return len(parts) <= 2 and all(
+        part.isprintable()
+        and part[:1] not in ("", ".")
+        and "\\" not in part
+        and len(part.encode()) <= LONGEST_PART
+        for part in parts
+    )

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PROBE = "foodlog-check"
 """A key that no row has."""
+LONGEST_KEY = 2048
+"""In bytes; DynamoDB refuses longer ones, and the empty one."""
 
 
 class Table:
@@ -28,6 +30,8 @@ class Table:
 
     def get(self, key: str) -> dict[str, Any] | None:
         """The record as it is after every write that was answered; None where there is none."""
+        if not _is_key(key):
+            return None
         with self.errors():
             answer = self.client.get_item(
                 TableName=self.name, Key={self.key: {"S": key}}, ConsistentRead=True
@@ -57,6 +61,8 @@ class Table:
 
     def delete(self, key: str) -> None:
         """Remove the record, if there is one."""
+        if not _is_key(key):
+            return
         with self.errors():
             self.client.delete_item(TableName=self.name, Key={self.key: {"S": key}})
 
@@ -83,3 +89,7 @@ def _held(write: Any) -> bool:
             raise
         return False
     return True
+
+
+def _is_key(key: str) -> bool:
+    return 0 < len(key.encode("utf-8", "replace")) <= LONGEST_KEY

@@ -1,0 +1,105 @@
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import botocore.loaders
+import botocore.session
+import pytest
+
+from foodlog.dishes import Dishes
+from foodlog.providers import Context
+from foodlog.testing.aws import HOW_TO_GET_DYNALITE, dynalite, dynalite_is_missing, moto_server
+from foodlog_plugins.aws_storage import AwsStorage
+from foodlog_plugins.aws_storage.provisioning import plan
+from foodlog_plugins.aws_storage.storage import HISTORY_INDEX
+
+ROOT = Path(__file__).parents[3]
+Make = Callable[..., AwsStorage]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def aws_environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_CONFIG_FILE", "/nowhere/config")
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+        # Reading the SDK's descriptions of its services is most of what a session costs.
+        loader = botocore.loaders.create_loader()
+        patch.setattr(botocore.session, "create_loader", lambda *_: loader)
+        yield
+
+
+@pytest.fixture(scope="session")
+def moto_url(aws_environment: None) -> Iterator[str]:
+    with moto_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def dynalite_url() -> Iterator[str]:
+    if dynalite_is_missing(ROOT):
+        pytest.skip(HOW_TO_GET_DYNALITE)
+    with dynalite(ROOT) as url:
+        yield url
+
+
+@pytest.fixture
+def make(aws_environment: None) -> Iterator[Make]:
+    """Makes a storage; the options given override those of a test. Nothing is sent by it."""
+    made = []
+    name = uuid.uuid4().hex[:12]
+
+    def make(**options: Any) -> AwsStorage:
+        defaults = {
+            "bucket": f"photos-{name}",
+            "meals_table": f"meals-{name}",
+            "users_table": f"users-{name}",
+            "region": "eu-west-1",
+            "attempts": 1,
+            "read_timeout": 30,
+        }
+        loaded = AwsStorage.Options().load({**defaults, **options})
+        context = Context(dishes=Dishes([]), clock=lambda: datetime.now(UTC), threads=8)
+        made.append(AwsStorage(loaded, context))
+        return made[-1]
+
+    yield make
+    for storage in made:
+        storage.close()
+
+
+@pytest.fixture
+def on_moto(make: Make, moto_url: str) -> Make:
+    """Makes storages over moto; all of one test share bucket and tables."""
+    return lambda **options: make(
+        **{"s3_endpoint_url": moto_url, "dynamodb_endpoint_url": moto_url, **options}
+    )
+
+
+@pytest.fixture
+def storage(on_moto: Make) -> AwsStorage:
+    """A storage over moto whose bucket and tables exist."""
+    made = on_moto()
+    set_up(made)
+    return made
+
+
+@pytest.fixture
+def on_dynalite(on_moto: Make, dynalite_url: str) -> AwsStorage:
+    """A storage over moto's S3 and dynalite whose bucket and tables exist."""
+    made = on_moto(dynamodb_endpoint_url=dynalite_url)
+    set_up(made)
+    return made
+
+
+def set_up(storage: AwsStorage) -> None:
+    steps = plan(storage.clients, storage.options, HISTORY_INDEX, lambda _: time.sleep(0.01)).steps
+    for step in steps:
+        step.run(lambda line: None)
