@@ -192,6 +192,7 @@ def _explanation(host: str, timeout: float, causes: list[BaseException]) -> Prov
         return ProviderError(f"{host} refused the connection: nothing listens there")
     if among(urllib3.exceptions.NewConnectionError):
         return ProviderError(f"{host} could not be reached over the network")
-    if among(OSError, http.client.HTTPException, urllib3.exceptions.HTTPError):
+    unsendable = isinstance(causes[0], ValueError)
+    if not unsendable and among(OSError, http.client.HTTPException, urllib3.exceptions.HTTPError):
         return ProviderError(f"the connection to {host} broke before the whole answer had come")
     return ProviderError(f"{host} could not be asked ({type(causes[0]).__name__})")

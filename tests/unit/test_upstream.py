@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import IPv4Address
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 from cryptography import x509
@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foodlog import transport
 from foodlog.errors import ProviderError, ProviderTimeout
 from foodlog.logs import request_id
 from foodlog.options import Secret
@@ -296,6 +297,22 @@ def test_a_certificate_nobody_vouches_for_is_refused(self_signed: ssl.SSLContext
         error = failure_of(stub.url.replace("http://", "https://"))
         assert "TLS connection failed" in str(error)
         assert stub.requests == []
+
+
+def test_a_request_that_cannot_be_sent_is_told_apart() -> None:
+    assert "could not be asked (InvalidSchema)" in str(failure_of("ftp://127.0.0.1"))
+
+
+def test_a_stream_that_never_pauses_ends_with_the_time() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(b"x")
+        near.settimeout(0.001)
+        reader = transport._DeadlineReader(socket.SocketIO(near, "r"), near)
+        sleep(0.005)
+        with pytest.raises(TimeoutError):
+            reader.read(1)
+        reader.close()
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\r\nX: y", "tökén", "\x00"])
