@@ -20,6 +20,9 @@ from foodlog.signing import derived_id, fingerprint
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 1.0
+"""Seconds for which a photo is waited for when the deadline is spent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
@@ -62,6 +65,7 @@ class MealLog:
         self._clock = clock
         self._ids = ids
         self._on_logged = on_logged
+        self._patience = PATIENCE
 
     def predict(
         self, user: User | None, photo: Photo, details: Details, key: str | None, deadline: Deadline
@@ -149,7 +153,7 @@ class MealLog:
         putting = self._side.submit(self._put, photo_key, photo)
         try:
             analysis = self._analyst.nutrition(finding, photo, deadline)
-            putting.result(max(deadline.left(), 1.0))
+            putting.result(max(deadline.left(), self._patience))
         except BaseException as error:
             self._discard(photo_key, putting)
             if isinstance(error, TimeoutError):
