@@ -10,10 +10,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from foodlog.commands import check, config, lookup, plugins, predict, serve
+from foodlog.commands import aws, check, config, lookup, migrate, plugins, predict, serve
 from foodlog.errors import ConfigError, FoodLogError, ProviderError
 
-COMMANDS = (serve, predict, lookup, check, config, plugins)
+COMMANDS = (serve, predict, lookup, check, config, plugins, aws, migrate)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -141,9 +141,10 @@ def _index_is_missing(error: ClientError) -> bool:
 
 
 def _page(meals: list[Meal], limit: int, more: bool = False) -> Page:
-    shown = sorted(meals, key=_order)[:limit]
-    last = shown[-1] if more or len(meals) > limit else None
-    return Page(meals=tuple(shown), next=last and Position(last.consumed_at, last.id))
+    shown = tuple(sorted(meals, key=_order)[:limit])
+    if not more and len(meals) <= limit:
+        return Page(meals=shown, next=None)
+    return Page(meals=shown, next=Position(shown[-1].consumed_at, shown[-1].id))
 
 
 def _order(meal: Meal) -> tuple[timedelta, str]:
