@@ -96,8 +96,12 @@ class _UnusableError(Exception):
     """A plugin does not keep to the rules; the message says which."""
 
 
-def discover(extra: Iterable[object] = ()) -> Plugins:
+def discover(
+    extra: Iterable[object] = (), installed: Iterable[EntryPoint] | None = None
+) -> Plugins:
     """Load every installed plugin, and those in ``extra`` (modules or objects with hooks).
+
+    ``installed``: the entry points to load; without it, all of :data:`GROUP`.
 
     What is wrong with an installed plugin is kept in ``broken``. Raises
     :class:`foodlog.errors.ConfigError` where a plugin in ``extra`` cannot be used, and where two
@@ -107,7 +111,7 @@ def discover(extra: Iterable[object] = ()) -> Plugins:
     manager.add_hookspecs(hookspecs)
     offers: list[Offer] = []
     broken: list[Broken] = []
-    for source, plugin in _candidates(extra):
+    for source, plugin in _candidates(extra, installed):
         try:
             loaded = plugin.load() if isinstance(plugin, EntryPoint) else plugin
             offers += _register(manager, loaded, source)
@@ -129,8 +133,11 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
-def _candidates(extra: Iterable[object]) -> Iterator[tuple[Source, object]]:
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+def _candidates(
+    extra: Iterable[object], installed: Iterable[EntryPoint] | None
+) -> Iterator[tuple[Source, object]]:
+    entries = entry_points(group=GROUP) if installed is None else installed
+    for entry in sorted(entries, key=lambda entry: entry.name):
         name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
         yield Source(entry.name, name, version), entry
     for plugin in extra:

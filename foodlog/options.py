@@ -163,7 +163,7 @@ class Size(Whole):
         return f"bytes from {size_text(self.minimum)} to {size_text(self.maximum)}, as in '64 KiB'"
 
     def _parse(self, value: Any) -> int:
-        written = re.fullmatch(r"([0-9]{1,12}) ?(|kib|mib)", str(value).strip().lower())
+        written = re.fullmatch(r"([0-9]{1,18}) ?(|kib|mib)", str(value).strip().lower())
         if not written or isinstance(value, bool):
             raise ValidationError("not a number of bytes")
         return int(written[1]) * self._FACTORS[written[2]]

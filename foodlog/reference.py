@@ -34,8 +34,8 @@ plain text.
 | setting | what it is |
 |---|---|
 | `storage` | where meals, accounts and photos are kept: `use` and `options` |
-| `classifiers` | who is asked what is on a photo: a list of `use`, `options`, `optional`, in order |
-| `nutrition` | who is asked what foods contain: a list as above |
+| `classifiers` | who is asked what is on a photo: `use`, `options`, `optional` of each, in order |
+| `nutrition` | who is asked what foods contain: the same |
 | `fallback` | what answers when nobody else does: `use` and `options` |
 
 `use` is a provider's name, `options` are its own (below). An entry with `optional: true` is

@@ -20,6 +20,7 @@ MAX_DEPTH = 20
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PREFIX = "tag:yaml.org,2002:"
 _PLAIN = {_PREFIX + name for name in ("int", "float", "bool", "null")}
+_TOO_MUCH = f"more than {MAX_NODES} entries or {MAX_DEPTH} levels, aliases counted"
 _TEXT = {_PREFIX + name for name in ("str", "timestamp", "value")}
 
 
@@ -41,16 +42,41 @@ def parse(text: str, name: str) -> Document:
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(f"{name} is longer than {MAX_CHARACTERS} characters.")
     try:
+        _check_depth(text, name)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{name}{where}: no valid YAML: {error.problem}.") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise ConfigError(f"{name}: no valid YAML: {str(error).splitlines()[0]}.") from None
     reader = _Reader(name)
     value = None if node is None else reader.read(node, "", depth=0)
     return Document(name, value, reader.lines)
+
+
+def _check_depth(text: str, name: str) -> None:
+    # Composing recurses in C, where there is no limit but the end of the stack.
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise _error(name, event, _TOO_MUCH)
+
+
+def _error(name: str, at: yaml.Node | yaml.Event, text: str) -> ConfigError:
+    line = at.start_mark.line + 1 if at.start_mark else 1
+    return ConfigError(f"{name}, line {line}: {text}.")
+
+
+def _small(value: Any) -> Any:
+    # Python refuses to print a number of thousands of digits.
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise ValueError
+    return value
 
 
 class _Reader:
@@ -62,9 +88,7 @@ class _Reader:
     def read(self, node: yaml.Node, path: str, depth: int) -> Any:
         self._nodes += 1
         if self._nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise self._error(
-                node, f"more than {MAX_NODES} entries or {MAX_DEPTH} levels, aliases counted"
-            )
+            raise _error(self._name, node, _TOO_MUCH)
         self.lines[path] = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode) and node.tag == _PREFIX + "map":
             return dict(self._entries(node, path, depth))
@@ -77,10 +101,14 @@ class _Reader:
         for key_node, value_node in node.value:
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _TEXT:
-                raise self._error(key_node, f"a key must be plain text, and {key!r:.40} is not")
+                raise _error(
+                    self._name, key_node, f"a key must be plain text, and {key!r:.40} is not"
+                )
             if key in seen:
-                raise self._error(
-                    key_node, f"{join(path, key)} is given twice, first in line {seen[key]}"
+                raise _error(
+                    self._name,
+                    key_node,
+                    f"{join(path, key)} is given twice, first in line {seen[key]}",
                 )
             seen[key] = key_node.start_mark.line + 1
             yield key, self.read(value_node, join(path, key), depth + 1)
@@ -90,13 +118,14 @@ class _Reader:
             return node.value
         try:
             if node.tag in _PLAIN:
-                return yaml.constructor.SafeConstructor().construct_object(node)
+                return _small(yaml.constructor.SafeConstructor().construct_object(node))
         except ValueError:
-            raise self._error(node, f"{node.value!r:.40} is not a number") from None
-        raise self._error(node, f"the tag {node.tag.replace(_PREFIX, '!!')} is not taken here")
-
-    def _error(self, node: yaml.Node, text: str) -> ConfigError:
-        return ConfigError(f"{self._name}, line {node.start_mark.line + 1}: {text}.")
+            raise _error(
+                self._name, node, f"{node.value!r:.40} is not a number that is taken here"
+            ) from None
+        raise _error(
+            self._name, node, f"the tag {node.tag.replace(_PREFIX, '!!')} is not taken here"
+        )
 
 
 def join(path: str, key: str | int) -> str:
