@@ -25,8 +25,8 @@ MAX_GRAMS = 5000.0
 """The most an ingredient of one serving can weigh."""
 
 _PORTIONS = frozenset(
-    ["basket", "bowl", "box", "cup", "dinner", "dish", "half", "lunch", "meal", "order", "piece"]
-    + ["plate", "platter", "portion", "pot", "serving", "slice", "stack"]
+    {"basket", "bowl", "box", "cup", "dinner", "dish", "half", "lunch", "meal", "order", "piece"}
+    | {"plate", "platter", "portion", "pot", "serving", "slice", "stack"}
 )
 _COMPANY = frozenset(["con", "in", "on", "over", "served", "topped", "with"])
 _JOINERS = _COMPANY | {"and", "n", "or", "plus"}
@@ -35,13 +35,14 @@ _JOINERS = _COMPANY | {"and", "n", "or", "plus"}
 def normalise(label: str) -> str:
     """Lower-case words with single spaces between: no accents, apostrophes or punctuation.
 
+    "&" is read as "and".
     At most :data:`MAX_LABEL` characters; of a label without a letter or digit, "".
     """
     text = label[: 10 * MAX_LABEL].casefold()
     if not text.isascii():
         text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
         text = "".join(c for c in text if not unicodedata.combining(c))
-    text = re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]", "", text)
+    text = re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]", "", text.replace("&", " and "))
     return " ".join(re.findall(r"[^\W_]+", text))[:MAX_LABEL].strip()
 
 

@@ -1,0 +1,46 @@
+"""The fallback ``synthetic``: a guess from the dish table when nobody else answers.
+
+The same photo always gives the same guess. It knows nothing of what is on the photo; whoever
+shows it says that it is an estimate.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import foodlog
+from foodlog.dishes import Dish, mixed_plate
+from foodlog.models import Estimate
+from foodlog.photos import Photo
+from foodlog.providers import Context, Fallback
+
+
+class Synthetic(Fallback):
+    """Picks a dish by the photo's digest, or describes the dish a classifier named."""
+
+    name = "synthetic"
+
+    def __init__(self, options: Mapping[str, Any], context: Context) -> None:
+        super().__init__(options, context)
+        self._table = sorted(context.dishes, key=lambda dish: dish.key)
+
+    def check(self) -> None:
+        """Nothing can be wrong: there is nothing to reach."""
+
+    def predict(self, photo: Photo, label: str | None = None) -> Estimate:
+        """The dish ``label`` means, or else a mixed plate of that name; without one, any dish."""
+        dish = self._named(label) if label else self._any(photo.digest)
+        return Estimate(food=dish.name, ingredients=dish.ingredients, nutrients=dish.typical)
+
+    def _named(self, label: str) -> Dish:
+        return self.context.dishes.match(label) or mixed_plate(label)
+
+    def _any(self, digest: str) -> Dish:
+        if not self._table:
+            return mixed_plate("Mixed plate")
+        return self._table[int(digest, 16) % len(self._table)]
+
+
+@foodlog.hookimpl
+def foodlog_fallbacks() -> list[type[Fallback]]:
+    """This plugin's fallback."""
+    return [Synthetic]
