@@ -119,7 +119,7 @@ class StubUpstream:
         self._closed = Event()
         self._open: dict[socket.socket, Thread] = {}
         self._server = _Server(("127.0.0.1", 0), self)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 from PIL import Image
 
-from foodlog import dishes
+from foodlog.dishes import Dishes
 from foodlog.errors import ProviderError, ProviderTimeout
 from foodlog.models import Label
 from foodlog.photos import Photo, verify
@@ -41,7 +41,7 @@ class Waiting:
 def build(url: str, **given: Any) -> HuggingFace:
     waiting = given.pop("waiting", Waiting())
     options = HuggingFace.Options().load({"url": url, "token": TOKEN, **given})
-    context = Context(dishes=dishes.load(), clock=lambda: datetime.now(UTC), threads=2)
+    context = Context(dishes=Dishes(()), clock=lambda: datetime.now(UTC), threads=2)
     return HuggingFace(
         options,
         context,
@@ -443,7 +443,7 @@ def test_an_optional_classifier_is_skipped_while_it_has_no_token() -> None:
 def test_a_space_needs_no_token(stub: HuggingFaceStub) -> None:
     stub.token = None
     options = HuggingFace.Options().load({"url": stub.url})
-    context = Context(dishes=dishes.load(), clock=lambda: datetime.now(UTC))
+    context = Context(dishes=Dishes(()), clock=lambda: datetime.now(UTC))
     classifier = HuggingFace(options, context)
     assert classifier.classify(photo(), 5).labels[0].name == "pizza"
     assert stub.requests[0].headers["Authorization"] is None

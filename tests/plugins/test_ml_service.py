@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 from PIL import Image
 
-from foodlog import dishes
+from foodlog.dishes import Dishes
 from foodlog.errors import ProviderError, ProviderTimeout
 from foodlog.models import Label, Nutrients
 from foodlog.photos import Photo, verify
@@ -27,7 +27,7 @@ KEY = "ml_s3cr3t"
 
 def build(url: str, **given: Any) -> MLService:
     options = MLService.Options().load({"url": url, **given})
-    context = Context(dishes=dishes.load(), clock=lambda: datetime.now(UTC), threads=2)
+    context = Context(dishes=Dishes(()), clock=lambda: datetime.now(UTC), threads=2)
     return MLService(options, context)
 
 
