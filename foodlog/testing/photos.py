@@ -226,7 +226,7 @@ def _animation(width: int, height: int, frames: int) -> dict[str, Any]:
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     if mode == "I;16":
         return image.convert("L").convert("I").point(lambda value: value * 257).convert("I;16")
-    image = image.convert(mode)
+    image = image.quantize() if mode == "P" else image.convert(mode)
     if "A" in mode:
         image.putalpha(image.getchannel(1).point(lambda value: 255 if value > 127 else 128))
     return image
