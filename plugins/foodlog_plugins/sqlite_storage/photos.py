@@ -58,16 +58,16 @@ class PhotoFolder(PhotoStore):
         if path is None:
             raise ValueError("not a photo key")
         with named_faults(self._root):
-            make_folder(path.parent)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             incoming = self._write(data)
             try:
                 os.replace(incoming, path)
             except OSError:
                 incoming.unlink()
                 raise
-            # Not left to make_folder: another thread may have made the user's folder just now.
-            sync(path.parent)
-            sync(self._root)
+            # The root too, always: another thread may have made the user's folder just now.
+            for folder in dict.fromkeys((path.parent, self._root)):
+                sync(folder)
 
     def get(self, key: str) -> tuple[bytes, str] | None:  # noqa: D102 - the port says it
         path = self._path(key)

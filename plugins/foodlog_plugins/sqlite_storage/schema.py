@@ -1,14 +1,14 @@
 """The tables, and the steps that bring an older file to them.
 
 ``PRAGMA user_version`` counts the steps a file has been through; a file of the Flask service
-stands at 0. A step runs in one transaction, after a copy of the file was kept.
+stands at 0. All steps a file needs run in one transaction, and a copy of it is kept.
 """
 
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from foodlog.errors import ProviderError
@@ -59,8 +59,8 @@ def upgrade(path: Path) -> None:
     Raises :class:`ProviderError` for a file that is not FoodLog's, or a newer FoodLog's.
     """
     with named_faults(path), closing(connect(path, UPGRADE_TIMEOUT)) as connection:
-        while (version := _version(connection, path)) < len(STEPS):
-            _run_step(connection, path, version)
+        if _version(connection, path) < len(STEPS):
+            _run_steps(connection, path)
         use_write_ahead_log(connection, path, UPGRADE_TIMEOUT)
 
 
@@ -74,44 +74,55 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     return int(version)
 
 
-def _run_step(connection: sqlite3.Connection, path: Path, version: int) -> None:
+def _run_steps(connection: sqlite3.Connection, path: Path) -> None:
     with transaction(connection):
-        if _version(connection, path) != version:
-            return  # another worker was faster
-        copy = _prepare_copy(connection, path)
-        STEPS[version](connection)
-        connection.execute(f"PRAGMA user_version = {version + 1}")
-        kept = copy and _keep_copy(copy, f"{path}.before-foodlog-{version + 1}")
-    if kept:
-        logger.warning(
-            "the database was upgraded; a copy of the old one is kept",
-            extra={"database": str(path), "schema": version + 1, "copy": str(kept)},
-        )
+        # Looked at again: another worker may have been faster.
+        steps = STEPS[_version(connection, path) :]
+        with _copy_kept(connection, path) if steps else nullcontext():
+            for step in steps:
+                step(connection)
+            connection.execute(f"PRAGMA user_version = {len(STEPS)}")
 
 
-def _prepare_copy(connection: sqlite3.Connection, path: Path) -> Path | None:
-    """A copy of the file under a passing name; None for a file without tables.
+@contextmanager
+def _copy_kept(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Keep a copy of a file that has tables, unless the block fails.
 
     The caller's transaction keeps other writers out, so what is copied is what is upgraded.
     """
-    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-    if not names:
-        return None
-    if not names & TABLES.keys():
-        raise ProviderError(f"{path} is the database of another program; name another file.")
+    if not _has_tables(connection, path):
+        yield
+        return
     copy = Path(f"{path}.copy")
+    try:
+        _copy(path, copy)
+        yield
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+    kept = _name_copy(copy, f"{path}.before-foodlog-{len(STEPS)}")
+    logger.warning(
+        "the database is upgraded; a copy of the old one is kept",
+        extra={"database": str(path), "schema": len(STEPS), "copy": str(kept)},
+    )
+
+
+def _has_tables(connection: sqlite3.Connection, path: Path) -> bool:
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if names and not names & TABLES.keys():
+        raise ProviderError(f"{path} is the database of another program; name another file.")
+    return bool(names)
+
+
+def _copy(path: Path, copy: Path) -> None:
     copy.unlink(missing_ok=True)
     os.close(os.open(copy, os.O_CREAT | os.O_EXCL, 0o600))
-    with (
-        closing(connect(path, UPGRADE_TIMEOUT)) as source,
-        closing(sqlite3.connect(copy)) as target,
-    ):
+    with closing(connect(path, UPGRADE_TIMEOUT)) as source, closing(connect(copy, 0)) as target:
         source.backup(target)
     sync(copy)
-    return copy
 
 
-def _keep_copy(copy: Path, name: str) -> Path:
+def _name_copy(copy: Path, name: str) -> Path:
     """Give the copy its name, or the next free one after it."""
     number = 1
     kept = Path(name)

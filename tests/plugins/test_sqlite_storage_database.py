@@ -1,0 +1,281 @@
+"""One SQLite file under several threads: durable, indexed, bounded in waiting, clear in failing."""
+
+import itertools
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from marshmallow import ValidationError
+
+from foodlog.dishes import Dishes
+from foodlog.errors import ProviderError, StorageFull
+from foodlog.models import Position
+from foodlog.providers import Context
+from foodlog.testing.storage_meals import NOON, meal
+from foodlog.testing.storage_users import user
+from foodlog_plugins.sqlite_storage import SqliteStorage, foodlog_storages
+from foodlog_plugins.sqlite_storage.database import Database, use_write_ahead_log
+from foodlog_plugins.sqlite_storage.meals import MealTable, page_query
+from foodlog_plugins.sqlite_storage.schema import upgrade
+
+CONTEXT = Context(dishes=Dishes([]), clock=lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "food.db"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    database = Database(path, busy_timeout=0.1)
+    database.create()
+    upgrade(path)
+    yield database
+    database.close()
+
+
+def descriptors(path: Path) -> int:
+    """How often this process has the file open."""
+    links = Path("/proc/self/fd")
+    return sum(os.path.realpath(links / name) == str(path) for name in os.listdir(links))
+
+
+def in_thread(work: Any) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_commits_are_durable_and_readers_do_not_wait(database: Database):
+    with database.read() as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    meals = MealTable(database)
+    with closing(sqlite3.connect(database.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert meals.get("1") is None
+
+
+@pytest.mark.parametrize("resolution", ["ABORT", "ROLLBACK"])
+def test_a_failed_block_leaves_nothing(database: Database, resolution: str):
+    def write() -> None:
+        with database.write() as connection:
+            connection.execute("INSERT INTO food_history (id) VALUES ('1')")
+            connection.execute(f"INSERT OR {resolution} INTO food_history (id) VALUES ('1')")
+
+    with pytest.raises(ProviderError, match="UNIQUE"):
+        write()
+    assert list(MealTable(database).scan()) == []
+    MealTable(database).add(meal(1))
+
+
+def test_a_thread_keeps_one_connection_and_a_dead_one_none(database: Database):
+    meals = MealTable(database)
+    meals.get("1")
+    meals.get("2")
+    assert descriptors(database.path) == 1
+    for _ in range(10):
+        in_thread(lambda: meals.get("1"))
+    assert descriptors(database.path) <= 3  # SQLite keeps a closed one for the next
+    database.close()
+    assert descriptors(database.path) == 0
+
+
+def test_a_lock_of_another_process_is_waited_for_and_then_reported(database: Database):
+    meals = MealTable(database)
+    with closing(sqlite3.connect(database.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ProviderError, match=r"food\.db is locked by another process") as caught:
+            meals.add(meal(1))
+    assert caught.value.retry_after == 1
+    assert not isinstance(caught.value, StorageFull)
+    assert meals.add(meal(1)) == meals.get(meal(1).id)
+
+
+def test_a_lock_of_another_thread_is_waited_for_and_then_reported(database: Database):
+    caught = []
+
+    def write() -> None:
+        with pytest.raises(ProviderError, match=r"stayed locked by other writers for 0\.1 s") as e:
+            MealTable(database).add(meal(1))
+        caught.append(e.value)
+
+    with database.write():
+        in_thread(write)
+    assert [error.retry_after for error in caught] == [1]
+
+
+def test_a_full_disk_is_reported_and_reading_goes_on(database: Database):
+    meals = MealTable(database)
+    meals.add(meal(1))
+    with database.read() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StorageFull, match=r"no room left for .*food\.db"):
+        meals.add(meal(2, note="x" * 100_000))
+    assert meals.get(meal(1).id) == meal(1)
+    assert meals.get(meal(2).id) is None
+
+
+def test_a_damaged_file_is_reported_by_name(path: Path):
+    storage = SqliteStorage({"database": path, "photos": path.parent / "photos"}, CONTEXT)
+    for number in range(300):
+        storage.meals.add(meal(number))
+    storage.close()
+    damaged = bytearray(path.read_bytes())
+    damaged[4096:] = b"\xff" * (len(damaged) - 4096)
+    path.write_bytes(damaged)
+    storage = SqliteStorage({"database": path, "photos": path.parent / "photos"}, CONTEXT)
+    with pytest.raises(ProviderError, match=r"food\.db cannot be used: .*malformed"):
+        storage.meals.get("1")
+    storage.close()
+
+
+def test_no_write_ahead_log_no_storage(path: Path):
+    with (
+        closing(sqlite3.connect(":memory:")) as connection,
+        pytest.raises(ProviderError, match=r"journal mode stays memory.*keep it on a local disk"),
+    ):
+        use_write_ahead_log(connection, path, 0)
+
+
+def test_switching_to_the_log_waits_only_so_long(path: Path):
+    with (
+        closing(sqlite3.connect(path, timeout=0)) as connection,
+        closing(sqlite3.connect(path)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError):
+            use_write_ahead_log(connection, path, 0.03)
+        other.rollback()
+        use_write_ahead_log(connection, path, 0)
+
+
+MOMENTS = (None, NOON - timedelta(minutes=8), NOON + timedelta(minutes=8))
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+def test_every_page_is_read_from_the_index_without_sorting(database: Database, analysed: bool):
+    meals = MealTable(database)
+    for number in range(60):
+        kind = ("lunch", "dinner")[number % 2]
+        meals.add(meal(number, user_id=f"user{number % 3}", meal_type=kind))
+    with database.write() as connection:
+        connection.execute("ANALYZE" if analysed else "SELECT 1")
+    positions = (None, Position(NOON, "5"))
+    choices = itertools.product(positions, MOMENTS, MOMENTS, (None, "lunch"))
+    for after, since, until, kind in choices:
+        query, values = page_query("user1", 50, after, since, until, kind)
+        with database.read() as connection:
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
+        (step,) = [row[3] for row in plan]
+        assert step.startswith("SEARCH food_history USING INDEX food_history_by_user (user_id=?")
+        assert ("consumed_at<" in step) == (after is not None or until is not None)
+
+
+def options(path: Path, **others: Any) -> dict[str, Any]:
+    return {"database": str(path / "d" / "food.db"), "photos": str(path / "p"), **others}
+
+
+def test_options_say_what_they_are_for():
+    fields = SqliteStorage.Options().fields
+    assert list(fields) == ["database", "photos", "busy_timeout"]
+    assert all(field.metadata["help"] for field in fields.values())
+    assert [name for name, field in fields.items() if field.required] == ["database", "photos"]
+
+
+@pytest.mark.parametrize("bad", [{"database": 5}, {"busy_timeout": 0}, {"busy_timeout": 61}])
+def test_bad_options_are_refused(tmp_path: Path, bad: dict[str, Any]):
+    with pytest.raises(ValidationError):
+        SqliteStorage.Options().load(options(tmp_path) | bad)
+
+
+def test_folders_and_file_are_made_for_their_owner_alone(tmp_path: Path):
+    loaded = SqliteStorage.Options().load(options(tmp_path))
+    storage = SqliteStorage(loaded, CONTEXT)
+    storage.check()
+    storage.close()
+    made = [tmp_path / "d", tmp_path / "d" / "food.db", tmp_path / "p"]
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o700, 0o600, 0o700]
+
+
+@pytest.mark.parametrize("setting", ["database", "photos"])
+def test_a_file_in_the_way_is_reported_with_the_setting(tmp_path: Path, setting: str):
+    (tmp_path / "file").write_text("")
+    place = tmp_path / "file" / "below"
+    with pytest.raises(ProviderError) as caught:
+        SqliteStorage({**options(tmp_path), setting: place}, CONTEXT)
+    assert str(caught.value) == (
+        f"storage.options.{setting}: {place} cannot be used: File exists; let the server's user"
+        " write there, or name another place."
+    )
+    assert caught.value.permanent
+    assert descriptors(tmp_path / "d" / "food.db") == 0
+
+
+@pytest.fixture
+def ordinary_folder() -> Iterator[Path]:
+    """A folder in which this process has an ordinary user's rights while the test runs."""
+    folder = Path(tempfile.mkdtemp(prefix="foodlog-"))
+    folder.chmod(0o777)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.setresuid(65534, 65534, 0)
+    try:
+        yield folder
+    finally:
+        if is_root:
+            os.setresuid(0, 0, 0)
+        for name in folder.iterdir():
+            name.chmod(0o700)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("setting", "unwritable"), [("database", "d"), ("database", "d/food.db"), ("photos", "p")]
+)
+def test_what_is_not_writable_is_reported_with_the_setting(
+    ordinary_folder: Path, setting: str, unwritable: str
+):
+    (ordinary_folder / "d").mkdir()
+    (ordinary_folder / "p").mkdir()
+    if unwritable == "d/food.db":
+        (ordinary_folder / "d" / "food.db").touch()
+    (ordinary_folder / unwritable).chmod(0o500)
+    given = options(ordinary_folder)
+    with pytest.raises(ProviderError) as caught:
+        SqliteStorage(given, CONTEXT)
+    assert str(caught.value) == (
+        f"storage.options.{setting}: {given[setting]} cannot be used: Permission denied; let the"
+        " server's user write there, or name another place."
+    )
+
+
+def test_check_names_what_went_missing(tmp_path: Path):
+    storage = SqliteStorage(options(tmp_path), CONTEXT)
+    shutil.rmtree(tmp_path / "p")
+    with pytest.raises(ProviderError, match=r"/p cannot be used: No such file"):
+        storage.check()
+    with pytest.raises(ProviderError, match=r"/p cannot be used: No such file"):
+        storage.photos.put("ann/1.jpg", b"", "image/jpeg")
+    storage.close()
+
+
+def test_a_closed_storage_fails_as_a_provider_does(tmp_path: Path):
+    storage = SqliteStorage(options(tmp_path), CONTEXT)
+    storage.close()
+    with pytest.raises(ProviderError, match="closed"):
+        storage.users.add(user("ann"))
+
+
+def test_the_plugin_offers_the_storage():
+    assert list(foodlog_storages()) == [SqliteStorage]
