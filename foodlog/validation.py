@@ -120,7 +120,7 @@ def _constraint(validator: object) -> str:
         unit = " characters" if isinstance(validator, validate.Length) else ""
         return " and ".join(filter(None, (low, high))) + unit
     if isinstance(validator, validate.OneOf):
-        return "one of " + ", ".join(str(choice) for choice in validator.choices)
+        return "one of " + ", ".join(shown(choice) for choice in validator.choices)
     return ""
 
 
