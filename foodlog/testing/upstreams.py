@@ -29,6 +29,8 @@ import orjson
 
 MAX_BODY = 64 << 20
 """Bytes of the largest request body a stub reads."""
+REMEMBERED = 500
+"""Requests a stub keeps, so that a benchmark does not fill the memory with photos."""
 DRIP_STEP = 0.02
 """Seconds between two pieces of a dripping answer."""
 
@@ -110,7 +112,9 @@ class StubUpstream:
 
     def __init__(self) -> None:
         self.requests: list[Asked] = []
-        """What was asked, oldest first."""
+        """What was asked, oldest first; the last :data:`REMEMBERED`."""
+        self.asked = 0
+        """How many requests there were in all."""
         self.connections = 0
         """How many connections were opened."""
         self._lock = Lock()
@@ -177,7 +181,9 @@ class StubUpstream:
 
     def _reply(self, request: Asked) -> Reply:
         with self._lock:
+            self.asked += 1
             self.requests.append(request)
+            del self.requests[:-REMEMBERED]
             scripted = self._script.popleft() if self._script else self._always
         return scripted or self.answer(request)
 
@@ -320,7 +326,7 @@ class HuggingFaceStub(StubUpstream):
         if not str(request.headers["Content-Type"]).startswith("image/") or not request.body:
             return self.FAILURES["unprocessable"]
         seen = [{"label": label, "score": score} for label, score in self.labels]
-        headers = {"x-request-id": f"stub-{len(self.requests)}", "x-compute-time": "0.253"}
+        headers = {"x-request-id": f"stub-{self.asked}", "x-compute-time": "0.253"}
         return Reply.json(seen, headers=headers, delay=self.delay)
 
     def _space(self, request: Asked) -> Reply:

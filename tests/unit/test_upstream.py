@@ -25,7 +25,7 @@ from foodlog import transport
 from foodlog.errors import ProviderError, ProviderTimeout
 from foodlog.logs import request_id
 from foodlog.options import Secret
-from foodlog.testing.upstreams import Asked, Reply, StubUpstream
+from foodlog.testing.upstreams import REMEMBERED, Asked, Reply, StubUpstream
 from foodlog.upstream import MAX_RETRY_AFTER, Answer, Upstream
 
 LOOPBACK = IPv4Address("127.0.0.1")
@@ -437,3 +437,10 @@ def test_a_stub_without_a_script_answers_404() -> None:
         upstream = Upstream("none", stub.url)
         assert upstream.request("GET", timeout=5).status == 404
         upstream.close()
+
+
+def test_a_stub_forgets_the_oldest_requests(stub: Echo, upstream: Upstream) -> None:
+    for number in range(REMEMBERED + 5):
+        upstream.request("GET", f"/{number}", timeout=5)
+    assert (stub.asked, len(stub.requests)) == (REMEMBERED + 5, REMEMBERED)
+    assert stub.requests[0].path == "/5"
