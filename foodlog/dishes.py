@@ -5,7 +5,6 @@ figures it is checked against: those of the dish in USDA's Food and Nutrient Dat
 Studies (FNDDS 2021-2023), or a reason why there are none.
 """
 
-import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -198,7 +197,7 @@ def _checked(dish: object, weights: object) -> dict[str, float]:
         if not isinstance(name, str) or not normalise(name):
             raise ConfigError(f"{where}: {name!r} is not the name of an ingredient")
         number = isinstance(grams, int | float) and not isinstance(grams, bool)
-        if not number or not math.isfinite(grams) or not 0 < grams <= MAX_GRAMS:
+        if not number or not 0 < grams <= MAX_GRAMS:
             raise ConfigError(
                 f"{where}, ingredient {name!r}: {grams!r} is not a weight in grams;"
                 f" use a number above 0 and up to {MAX_GRAMS:g}"
@@ -236,7 +235,8 @@ _MIXED_PLATE = (
 
 
 def _shown(label: str) -> str:
-    text = " ".join(label.replace("_", " ").split())[:MAX_LABEL]
+    text = "".join(c if c.isprintable() and c != "_" else " " for c in label[: 10 * MAX_LABEL])
+    text = " ".join(text.split())[:MAX_LABEL].strip()
     return text[:1].upper() + text[1:]
 
 

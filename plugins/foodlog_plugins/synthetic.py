@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import foodlog
-from foodlog.dishes import Dish, mixed_plate
+from foodlog.dishes import Dish, mixed_plate, normalise
 from foodlog.models import Estimate
 from foodlog.photos import Photo
 from foodlog.providers import Context, Fallback
@@ -28,11 +28,11 @@ class Synthetic(Fallback):
 
     def predict(self, photo: Photo, label: str | None = None) -> Estimate:
         """The dish ``label`` means, or else a mixed plate of that name; without one, any dish."""
-        dish = self._named(label) if label else self._any(photo.digest)
+        if label and normalise(label):
+            dish = self.context.dishes.match(label) or mixed_plate(label)
+        else:
+            dish = self._any(photo.digest)
         return Estimate(food=dish.name, ingredients=dish.ingredients, nutrients=dish.typical)
-
-    def _named(self, label: str) -> Dish:
-        return self.context.dishes.match(label) or mixed_plate(label)
 
     def _any(self, digest: str) -> Dish:
         if not self._table:
