@@ -175,9 +175,7 @@ def is_router(url: str) -> bool:
 def _body(answer: Answer, host: str) -> Any:
     """The JSON of an answer that is one; raises ProviderError for all others."""
     status, said = answer.status, _failure(answer)
-    if status in (200, 503) and (
-        "estimated_time" in said or "loading" in str(said.get("error")).lower()
-    ):
+    if status in (200, 503) and _is_loading(said):
         pause = amount(said.get("estimated_time"), LONGEST)
         wait = "" if pause is None else f", for about {pause:.0f} s more"
         raise _Passing(f"{host} is still loading the model{wait}", pause)
