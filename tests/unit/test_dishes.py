@@ -121,6 +121,8 @@ def test_a_label_finds_its_dish(label: str, key: str) -> None:
         "ice cream cake",
         "chicken salad sandwich",
         "taco salad",
+        "waffle ice cream",
+        "pizza with hummus",
         "dumpling soup",
         "fruit salad",
         "potato salad",
