@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from time import monotonic, time
 from typing import Any, TypeVar
 
-from foodlog.errors import Overloaded, ProviderError, ProviderTimeout
+from foodlog.errors import Declined, Overloaded, ProviderError, ProviderTimeout
 
 logger = logging.getLogger(__name__)
 
@@ -215,6 +215,9 @@ class Guard:
             )
         try:
             answer = self._run(function, args, timeout)
+        except Declined:
+            self._breaker.succeeded()
+            raise
         except ProviderError as error:
             self._note(error)
             raise

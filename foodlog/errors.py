@@ -72,6 +72,10 @@ class ProviderTimeout(ProviderError):
     title = "A service we depend on did not answer in time"
 
 
+class Declined(ProviderError):
+    """A provider stands aside by its own choice, which is no failure; the next one is asked."""
+
+
 class StorageFull(ProviderError):
     """The storage has no room left."""
 

@@ -45,7 +45,7 @@ class RequestLog:
 class BodyLimit:
     """Refuses a body that says it is too long before a byte of it is read.
 
-    One that does not say so is counted as it comes: see :class:`foodlog.app.Application`.
+    One that does not say so is counted as it comes: see :mod:`foodlog.bodies`.
     """
 
     def __init__(self, limit: int) -> None:

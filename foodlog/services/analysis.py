@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from foodlog.concurrency import Deadline, Guard
 from foodlog.dishes import Dish, Dishes, normalise
-from foodlog.errors import ProviderError, Rejected
+from foodlog.errors import Declined, ProviderError, Rejected
 from foodlog.models import (
     Classification,
     Component,
@@ -123,6 +123,8 @@ class Analyst:
         for asked in self._classifiers:
             try:
                 answer = asked.ask(_checked(asked.provider), photo, deadline=deadline)
+            except Declined:
+                continue
             except ProviderError as error:
                 metadata[f"{asked.provider.metadata_key}_error"] = str(error)[:LABEL_LENGTH]
             else:

@@ -12,7 +12,7 @@ import orjson
 from marshmallow import Schema, fields
 
 import foodlog
-from foodlog.errors import ProviderError
+from foodlog.errors import Declined, ProviderError
 from foodlog.models import Classification, Label, Nutrients
 from foodlog.options import Seconds, SecretField, Url, Whole
 from foodlog.photos import Photo
@@ -90,9 +90,7 @@ class MLService(Classifier):
 
     def _ask(self, image: bytes, facts: Mapping[str, Any], timeout: float) -> Any:
         if self._upstream is None:
-            raise ProviderError(
-                "the ML service is in stub mode; the fallback answers in its place", permanent=True
-            )
+            raise Declined("the ML service is in stub mode; the fallback answers in its place")
         answer = self._upstream.request(
             "POST",
             form={"metadata": orjson.dumps(facts).decode()},

@@ -65,14 +65,10 @@ def test_photo_over_its_limit(untouched):
     problem(untouched.predict(b"\xff\xd8" + bytes(10 * MIB)), 413, "photo_too_large")
 
 
-def test_body_that_says_it_is_20_mib_is_refused_before_it_is_read(untouched):
-    body, content_type = multipart([("photo", "a.jpg", b"x")])
-    answer = untouched.post(
-        "/predict",
-        body=body,
-        headers={"Content-Type": content_type, "Content-Length": str(20 * MIB)},
-    )
-    problem(answer, 413)
+def test_body_of_20_mib(untouched):
+    body, content_type = multipart([("photo", "a.jpg", bytes(20 * MIB))])
+    answer = untouched.post("/predict", body=body, headers={"Content-Type": content_type})
+    problem(answer, 413, "too_large")
 
 
 def test_parts_with_header_bytes_that_are_not_utf8(untouched, photo):
@@ -196,9 +192,10 @@ def test_json_fields_that_make_no_sense_are_named(untouched, change, pointer):
     assert pointer in [error["pointer"] for error in body["errors"]]
 
 
-@pytest.mark.parametrize("body", [[], "text", 1, None, True])
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"null", b"true"])
 def test_json_that_is_no_object(untouched, body):
-    problem(untouched.post("/save_meal", json=body), 422)
+    headers = {"Content-Type": "application/json"}
+    problem(untouched.post("/save_meal", body=body, headers=headers), 422)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from foodlog.concurrency import CircuitBreaker, Deadline, Guard
 from foodlog.dishes import Dish, Dishes, Reference
-from foodlog.errors import ProviderError, Rejected
+from foodlog.errors import Declined, ProviderError, Rejected
 from foodlog.models import Classification, Ingredient, Label, Nutrients, Nutrition
 from foodlog.photos import verify
 from foodlog.services.analysis import Analyst, Asked, Rules, coverage, main_source
@@ -183,6 +183,16 @@ def test_without_any_classifier_the_fallback_names_the_meal_and_says_that_it_gue
     assert result.food == "Porridge"
     assert result.estimated is True
     assert "fake_classifier_error" in result.metadata
+
+
+def decline():
+    raise Declined("not my turn")
+
+
+def test_a_classifier_that_stands_aside_leaves_no_error(photo):
+    finding = analyst([FakeClassifier(decline)]).classify(photo, Deadline(5))
+    assert finding.inference_source == "local_fallback"
+    assert finding.metadata == {}
 
 
 def test_a_fallback_that_fails_is_a_provider_error(photo):

@@ -5,8 +5,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from foodlog.concurrency import LONGEST_PAUSE, CircuitBreaker, Deadline, Guard, Pool
-from foodlog.errors import Overloaded, ProviderError, ProviderTimeout
+from foodlog.concurrency import LONGEST_PAUSE, CircuitBreaker, Deadline, Guard, GuardStatus, Pool
+from foodlog.errors import Declined, Overloaded, ProviderError, ProviderTimeout
 
 
 class Clock:
@@ -229,6 +229,18 @@ def test_guard_opens_its_breaker_for_as_long_as_the_provider_says(clock):
     assert guard.status.breaker == "half-open"
     assert guard.call(int, timeout=5) == 0
     assert guard.status.breaker == "closed"
+
+
+def test_a_provider_that_stands_aside_has_not_failed(clock):
+    guard = Guard("g", 1, breaker(clock))
+
+    def decline():
+        raise Declined("not my turn")
+
+    for _ in range(5):
+        with pytest.raises(Declined):
+            guard.call(decline, timeout=5)
+    assert guard.status == GuardStatus("closed", None, None)
 
 
 def test_closed_guard_lets_its_threads_go(clock):

@@ -1,0 +1,82 @@
+"""Bounded request bodies, below the framework: none is read without end, answered or not.
+
+Falcon has no limit on a body's size, waits for its first bytes before it looks at a request,
+and leaves what nobody read to the server, which reads on for as long as the client sends.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from foodlog.errors import TooLarge
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+
+LINGER_SECONDS = 5.0
+LINGER_BODIES = 3
+"""How long, and how many times the limit, is read and thrown away after an early answer: a client
+that is still sending would lose the answer if the connection were closed under it."""
+
+
+class BoundedBody:
+    """The ``receive`` and ``send`` of one request whose body may have ``limit`` bytes."""
+
+    def __init__(self, scope: Any, receive: Receive, send: Send, limit: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        self._size = 0
+        self._complete = False
+        self._refused = _declared_length(scope) > limit
+
+    async def receive(self) -> Event:
+        """The next event; raises :class:`TooLarge` once more than the limit has come.
+
+        Of a body that says that it is too long nothing is read: it seems empty, so that the
+        request reaches the middleware that refuses it.
+        """
+        if self._refused:
+            return {"type": "http.request", "body": b"", "more_body": False}
+        event = await self._next()
+        if self._size > self._limit:
+            raise TooLarge(f"The body is over {self._limit} bytes.")
+        return event
+
+    async def send(self, event: Event) -> None:
+        """Pass the event on. An answer to a body that has not come whole closes the connection,
+        but only once the client had time to read it."""
+        if self._complete:
+            await self._send(event)
+        elif event["type"] == "http.response.start":
+            event["headers"] = [*event.get("headers", ()), (b"connection", b"close")]
+            await self._send(event)
+        elif event.get("more_body"):
+            await self._send(event)
+        else:
+            await self._send({**event, "more_body": True})
+            await self._linger()
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def _next(self) -> Event:
+        event = await self._receive()
+        self._size += len(event.get("body", b""))
+        self._complete = not event.get("more_body", False)
+        return event
+
+    async def _linger(self) -> None:
+        end = self._size + LINGER_BODIES * self._limit
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                while not self._complete and self._size < end:
+                    await self._next()
+        except TimeoutError:
+            pass
+
+
+def _declared_length(scope: Any) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:20])
+    return 0

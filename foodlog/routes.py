@@ -1,0 +1,92 @@
+"""The route table."""
+
+from collections.abc import Callable
+
+from foodlog.config import Config
+from foodlog.models import User
+from foodlog.photos import PhotoLimits
+from foodlog.resources.accounts import LogIn, Me, SignUp
+from foodlog.resources.health import Health, Ready
+from foodlog.resources.meals import History, LegacyMeals, Lists, Predict, SaveMeal
+from foodlog.resources.photos import Photos, Upload
+from foodlog.resources.reading import BodyLimits, Reader
+from foodlog.resources.running import Workers
+from foodlog.resources.users import Users
+from foodlog.services.accounts import Session
+from foodlog.worker import Worker, now
+
+BODY_SECONDS = 300.0
+"""How long a request's body may take to arrive."""
+GRACE = 3.0
+"""Seconds after its deadline for which an analysis is still waited for."""
+QUICK_SECONDS = 15.0
+"""How long storage may take to answer."""
+
+
+def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
+    """Every route and its resource; all of them a second time under the legacy prefix."""
+    limits = config.limits
+    photo_limits = PhotoLimits(
+        max_bytes=limits.photo_bytes,
+        max_pixels=limits.photo_megapixels * 1_000_000,
+        max_side=limits.photo_side,
+    )
+    reader = Reader(
+        BodyLimits(
+            json_bytes=limits.json_bytes,
+            json_depth=limits.json_depth,
+            photo_bytes=limits.photo_bytes,
+            parts=limits.parts,
+            seconds=BODY_SECONDS,
+        )
+    )
+    deadline = worker.pipeline.deadline
+    workers = Workers(
+        quick=worker.pools.requests,
+        analyses=worker.pools.analyses,
+        passwords=worker.pools.passwords,
+        seconds=QUICK_SECONDS,
+        analysis=config.prediction.deadline + GRACE,
+    )
+    log, url, signer = worker.log, worker.photo_url, worker.signer
+    accounts = worker.accounts
+    single = _single_user() if config.auth.mode == "single_user" else None
+    users = Users(
+        accounts.authenticate,
+        single=single,
+        anonymous=config.auth.anonymous_predict == "analyze",
+    )
+    lists = Lists(log, users, signer, default=limits.history_default, most=limits.history_max)
+    sign_up = SignUp(accounts, reader, workers)
+    log_in = LogIn(accounts.log_in if single is None else _as(single, worker), reader, workers)
+    me = Me(users, workers)
+    table: list[tuple[str, object]] = [
+        ("/auth/signup", sign_up),
+        ("/auth/login", log_in),
+        ("/auth/me", me),
+        ("/predict", Predict(log, users, reader, workers, url, photo_limits, deadline)),
+        ("/history", History(lists, workers, url)),
+        ("/meals", LegacyMeals(lists, workers)),
+        ("/save_meal", SaveMeal(log, users, reader, workers, url)),
+        ("/upload", Upload(log, users, reader, workers, url, photo_limits)),
+        ("/uploads/{key:path}", Photos(log, users, workers, signer, now)),
+        ("/health", Health()),
+        ("/health/ready", Ready(worker.readiness, workers)),
+    ]
+    prefix = config.api.legacy_prefix
+    if prefix:
+        legacy = [*table, ("/signup", sign_up), ("/login", log_in), ("/profile", me)]
+        table += [(prefix + path, resource) for path, resource in legacy]
+    return table
+
+
+def _as(user: User, worker: Worker) -> Callable[[str, str], Session]:
+    """Logging in to single-user mode: whatever the credentials, there is but one user."""
+    lifetime = int(worker.tokens.lifetime.total_seconds())
+    return lambda email, password: Session(
+        token=worker.tokens.issue(user), expires_in=lifetime, user=user
+    )
+
+
+def _single_user() -> User:
+    return User(id="local", email="local@localhost", created_at=now(), password_hash="")
