@@ -54,7 +54,8 @@ class Clients:
 def _s3_config(endpoint_url: str | None) -> Config:
     # Other makers' S3 often knows nothing of the checksums newer SDKs send unasked.
     if endpoint_url is None:
-        return Config(signature_version="s3v4")
+        # Left alone, the SDK signs URLs for the host without a region, which redirects.
+        return Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
     return Config(
         signature_version="s3v4",
         request_checksum_calculation="when_required",

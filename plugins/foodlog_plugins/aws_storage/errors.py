@@ -101,7 +101,8 @@ def refusal(error: ClientError, service: str, resource: str) -> FoodLogError:
     if sentence := _way_out(code, f"{service}:{error.operation_name}", resource):
         return ProviderError(sentence, permanent=True)
     return ProviderError(
-        f"{resource} answered {code} to {error.operation_name}.", retry_after=RETRY_AFTER
+        f"{resource} answered {code} to {error.operation_name}: {message[:200]}",
+        retry_after=RETRY_AFTER,
     )
 
 

@@ -23,6 +23,8 @@ from foodlog_plugins.aws_storage.table import Table
 
 MOST_QUERIES = 16
 """Calls (of up to 1 MB each) after which a page is closed although it is not full."""
+REFUSALS = {"ValidationException", "AccessDeniedException", "ResourceNotFoundException"}
+"""What a Query is answered where there is no index, it is not built yet, or not permitted."""
 TEXT_BEFORE_ALL_TIMES, TEXT_AFTER_ALL_TIMES = "0", "~"
 
 log = logging.getLogger(__name__)
@@ -136,8 +138,7 @@ class History:
 
 
 def _index_is_missing(error: ClientError) -> bool:
-    refused = code_of(error) in {"ValidationException", "AccessDeniedException"}
-    return refused and "index" in message_of(error)
+    return code_of(error) in REFUSALS and "index" in message_of(error).lower()
 
 
 def _page(meals: list[Meal], limit: int, more: bool = False) -> Page:
