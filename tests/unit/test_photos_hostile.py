@@ -5,6 +5,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from foodlog.errors import ClientError, Malformed, TooLarge, UnsupportedMedia
-from foodlog.photos import PhotoLimits, png, verify
+from foodlog.photos import PhotoLimits, jpeg, pixels, png, verify
 from foodlog.testing import photos
 
 MIB = 1024 * 1024
@@ -166,6 +167,7 @@ def test_the_later_frames_of_an_animation_may_be_missing() -> None:
         lambda d: d.replace(b"\xff\xc0", b"\xff\xfe"),  # no frame
         lambda d: d.replace(b"\xff\xda", b"\xff\xfe"),  # no scan
         lambda d: d[:2] + d[2:].replace(b"\xff\xc0", b"\xff\xd8"),  # a second start
+        lambda d: d[:2] + photos.segment(0xD8, b"") + d[2:],
         lambda d: d[:2] + photos.segment(0xC0, b"") + d[2:],
         lambda d: d[:2] + b"\xff\xe1\0\1" + d[2:],  # a segment shorter than its length
         lambda d: d[:2] + b"\xff\xfe\0\2" * 20_000 + d[2:],
@@ -276,6 +278,12 @@ def test_the_frame_of_a_gif_counts_not_only_its_canvas() -> None:
 def test_a_damaged_gif_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):
         verify(data)
+
+
+def test_a_decoder_that_sees_another_size_than_the_limits_saw_is_not_trusted() -> None:
+    container = jpeg.read(photos.jpeg())
+    with pytest.raises(ValueError, match="disagree"):
+        pixels.check(replace(container, width=container.width - 1))
 
 
 def test_a_decoder_out_of_memory_is_too_large(monkeypatch) -> None:
