@@ -21,7 +21,7 @@ from foodlog.records import parse_time, time_text
 URL_STEP = 900
 """Seconds; photo URLs expire on a quarter hour, so that they stay the same for a while."""
 MAX_CURSOR = 4096
-"""Characters; longer ones are refused unread."""
+"""Characters; what follows them is not read."""
 
 _SIGNATURE_BYTES = 18
 
@@ -73,9 +73,9 @@ class Signer:
         Raises :class:`~foodlog.errors.Malformed` for a text that is forged, or was made for
         another user or other filters.
         """
-        payload, _, signature = text[: MAX_CURSOR + 1].rpartition(".")
+        payload, _, signature = text[:MAX_CURSOR].rpartition(".")
         scope = _cursor_scope(user_id, filters, payload)
-        if len(text) > MAX_CURSOR or not self.verify("cursor", scope, signature):
+        if not self.verify("cursor", scope, signature):
             message = "The cursor does not belong to this list; start again without it."
             raise Malformed(message, violations=[Violation("/cursor", message)])
         moment, meal_id = json.loads(urlsafe_b64decode(payload + "=="))

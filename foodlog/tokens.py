@@ -127,7 +127,7 @@ def _decoded(token: str, secret: bytes) -> dict[str, Any] | None:
                 "verify_nbf": False,
             },
         )
-    except (jwt.PyJWTError, ValueError, RecursionError):  # the header is parsed before the check
+    except (jwt.PyJWTError, ValueError, RecursionError):  # the last: older PyJWT, nesting
         return None
 
 

@@ -370,6 +370,20 @@ def test_only_so_many_accounts_are_remembered_the_oldest_is_forgotten_first():
     assert bench.reads == ["a@b"]
 
 
+def test_an_account_that_is_read_again_counts_as_new():
+    bench = Bench(cache_entries=2)
+    tokens = [bench.accounts.sign_up(f"{n}@b", PASSWORD).token for n in "abc"]
+    bench.accounts.authenticate(tokens[0])
+    bench.seconds = 29.0
+    bench.accounts.authenticate(tokens[1])
+    bench.seconds = 30.0
+    bench.accounts.authenticate(tokens[0])
+    bench.accounts.authenticate(tokens[2])
+    bench.reads.clear()
+    bench.accounts.authenticate(tokens[0])
+    assert bench.reads == []
+
+
 def test_nothing_is_remembered_where_so_configured():
     bench = Bench(cache_seconds=0)
     token = bench.accounts.sign_up("a@b", PASSWORD).token

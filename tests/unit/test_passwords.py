@@ -108,6 +108,7 @@ HOSTILE = [
     scrypt(2**23, 8, 1),
     scrypt(32768, 999, 1),
     scrypt(2, 999, 999),
+    scrypt(4096, 8, 999),
     scrypt(2**19, 1, 1),
     scrypt(32767, 8, 1),
     scrypt(0, 8, 1),
