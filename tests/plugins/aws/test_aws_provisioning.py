@@ -1,0 +1,316 @@
+"""What `foodlog aws init` finds missing, and makes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from foodlog.errors import ProviderError
+from foodlog.testing.storage_meals import meal
+from foodlog_plugins.aws_storage import AwsStorage
+from foodlog_plugins.aws_storage.attributes import to_item
+from foodlog_plugins.aws_storage.policy import PURPOSES
+from foodlog_plugins.aws_storage.provisioning import plan
+from foodlog_plugins.aws_storage.storage import HISTORY_INDEX
+
+Make = Callable[..., AwsStorage]
+ACTIVE = {"TableStatus": "ACTIVE", "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}
+INDEX = {
+    "IndexName": HISTORY_INDEX,
+    "IndexStatus": "ACTIVE",
+    "KeySchema": [
+        {"AttributeName": "user_id", "KeyType": "HASH"},
+        {"AttributeName": "consumed_at", "KeyType": "RANGE"},
+    ],
+    "Projection": {"ProjectionType": "ALL"},
+}
+
+
+def test_everything_is_made_in_an_empty_account_and_then_nothing_is_missing(on_moto: Make) -> None:
+    storage = on_moto()
+    planned = storage.plan()
+    bucket, meals, users = (storage.options[k] for k in ("bucket", "meals_table", "users_table"))
+    assert [step.description for step in planned.steps] == [
+        f"make the bucket {bucket} in eu-west-1, which allows public photos as "
+        "storage.options.acl asks",
+        f"make the table {meals}",
+        f"make the table {users}",
+    ]
+    with pytest.raises(ProviderError, match="does not exist"):
+        storage.check()
+    for step in planned.steps:
+        step.run(lambda line: None)
+    storage.check()
+    assert (storage.plan().steps, storage.plan().notes) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("options", "sent", "opened"),
+    [
+        (
+            {},
+            {
+                "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"},
+                "ObjectOwnership": "BucketOwnerPreferred",
+            },
+            True,
+        ),
+        ({"region": "us-east-1", "acl": "private"}, {}, False),
+    ],
+)
+def test_a_bucket_is_made_as_public_as_the_acl_needs(
+    make: Make, options: dict[str, str], sent: dict[str, Any], opened: bool
+) -> None:
+    storage = make(bucket="photos", **options)
+    block = {
+        "BlockPublicAcls": False,
+        "IgnorePublicAcls": False,
+        "BlockPublicPolicy": True,
+        "RestrictPublicBuckets": True,
+    }
+    with Stubber(storage.clients.s3) as s3, Stubber(storage.clients.dynamodb) as dynamodb:
+        s3.add_client_error("head_bucket", "404")
+        s3.add_response("create_bucket", {}, {"Bucket": "photos", **sent})
+        if opened:
+            expected = {"Bucket": "photos", "PublicAccessBlockConfiguration": block}
+            s3.add_response("put_public_access_block", {}, expected)
+        for _ in range(2):
+            dynamodb.add_client_error("describe_table", "ResourceNotFoundException")
+        storage.plan().steps[0].run(lambda line: None)
+        s3.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("ownership", "noted"), [("BucketOwnerEnforced", True), ("ObjectWriter", False), (None, False)]
+)
+def test_a_bucket_with_acls_disabled_is_noted_and_left_as_it_is(
+    make: Make, ownership: str | None, noted: bool
+) -> None:
+    storage = make(bucket="photos")
+    with Stubber(storage.clients.s3) as s3, Stubber(storage.clients.dynamodb) as dynamodb:
+        s3.add_response("head_bucket", {})
+        if ownership:
+            rules = {"OwnershipControls": {"Rules": [{"ObjectOwnership": ownership}]}}
+            s3.add_response("get_bucket_ownership_controls", rules)
+        else:
+            s3.add_client_error("get_bucket_ownership_controls", "OwnershipControlsNotFoundError")
+        for _ in range(2):
+            dynamodb.add_client_error("describe_table", "ResourceNotFoundException")
+        planned = storage.plan()
+    assert len(planned.steps) == 2
+    assert ["AWS_S3_ACL" in note for note in planned.notes] == ([True] if noted else [])
+
+
+def test_rows_are_completed_where_their_time_is_missing_or_written_otherwise(
+    storage: AwsStorage,
+) -> None:
+    client, table = storage.clients.dynamodb, storage.options["meals_table"]
+    row = {"user_id": "ann", "food": "Soup", "created_at": "2022-01-01T08:00:00+00:00"}
+    rows = {
+        "right": {**row, "consumed_at": "2023-01-01T08:00:00+00:00"},
+        "zulu": {**row, "consumed_at": "2023-01-02T08:00:00Z"},
+        "missing": row,
+        "anonymous": {"food": "Soup"},
+        "nothing": {"user_id": "ann"},
+    }
+    for name, record in rows.items():
+        client.put_item(TableName=table, Item=to_item({"id": name, **record}))
+    (step,) = storage.plan().steps
+    assert step.description == f"write consumed_at into 3 rows of {table}"
+    step.run(lambda line: None)
+    assert storage.plan().steps == []
+    listed = [m.id for m in storage.meals.list("ann", limit=9).meals]
+    assert listed == ["zulu", "right", "missing", "nothing"]
+
+
+def test_a_row_changed_meanwhile_is_not_written_over(storage: AwsStorage) -> None:
+    client, table = storage.clients.dynamodb, storage.options["meals_table"]
+    row = {"id": "a", "user_id": "ann"}
+    client.put_item(TableName=table, Item=to_item(row))
+    (step,) = storage.plan().steps
+
+    def correct(**_: Any) -> None:
+        client.meta.events.unregister("before-call.dynamodb.UpdateItem", correct)
+        corrected = {**row, "consumed_at": "2024-01-01T00:00:00+00:00"}
+        client.put_item(TableName=table, Item=to_item(corrected))
+
+    client.meta.events.register("before-call.dynamodb.UpdateItem", correct)
+    step.run(lambda line: None)
+    found = storage.meals.get("a")
+    assert found is not None
+    assert found.consumed_at.year == 2024
+
+
+def test_completing_says_how_far_it_is(storage: AwsStorage) -> None:
+    client, table = storage.clients.dynamodb, storage.options["meals_table"]
+    for number in range(101):
+        client.put_item(TableName=table, Item=to_item({"id": f"{number}", "user_id": "ann"}))
+    said: list[str] = []
+    (step,) = storage.plan().steps
+    step.run(said.append)
+    assert said == ["100 rows"]
+
+
+def planned(storage: AwsStorage, *tables: dict[str, Any], pause: Any = None) -> Any:
+    """The plan for tables that are described so, in turn; bucket and users' table are there."""
+    with Stubber(storage.clients.s3) as s3, Stubber(storage.clients.dynamodb) as dynamodb:
+        s3.add_response("head_bucket", {})
+        dynamodb.add_response("describe_table", {"Table": tables[0]})
+        if tables[0]["KeySchema"] == ACTIVE["KeySchema"]:
+            dynamodb.add_response("scan", {"Items": []})
+            users = [{"AttributeName": "email", "KeyType": "HASH"}]
+            dynamodb.add_response("describe_table", {"Table": {**ACTIVE, "KeySchema": users}})
+        made = plan(storage.clients, storage.options, HISTORY_INDEX, pause)
+    return made.steps
+
+
+def test_an_index_that_is_being_built_is_waited_for(make: Make) -> None:
+    storage = make(acl="private")
+    building = {**ACTIVE, "GlobalSecondaryIndexes": [{**INDEX, "IndexStatus": "CREATING"}]}
+    pauses: list[float] = []
+    (step,) = planned(storage, building, pause=pauses.append)
+    assert step.description == f"wait until the index {HISTORY_INDEX} is built"
+    said: list[str] = []
+    with Stubber(storage.clients.dynamodb) as dynamodb:
+        for table in (building, building, {**ACTIVE, "GlobalSecondaryIndexes": [INDEX]}):
+            dynamodb.add_response("describe_table", {"Table": table})
+        step.run(said.append)
+    assert said == [f"{HISTORY_INDEX} is CREATING, 0 s"] * 2
+    assert pauses == [5.0, 5.0]
+
+
+def test_a_table_deleted_while_it_is_waited_for_is_said(make: Make) -> None:
+    storage = make(acl="private")
+    building = {**ACTIVE, "GlobalSecondaryIndexes": [{**INDEX, "IndexStatus": "CREATING"}]}
+    (step,) = planned(storage, building)
+    with Stubber(storage.clients.dynamodb) as dynamodb:
+        dynamodb.add_client_error("describe_table", "ResourceNotFoundException")
+        with pytest.raises(ProviderError, match="deleted meanwhile"):
+            step.run(lambda line: None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Projection": {"ProjectionType": "KEYS_ONLY"}},
+        {"KeySchema": [{"AttributeName": "user_id", "KeyType": "HASH"}]},
+    ],
+)
+def test_an_index_of_another_kind_is_refused(make: Make, wrong: dict[str, Any]) -> None:
+    table = {**ACTIVE, "GlobalSecondaryIndexes": [{**INDEX, **wrong}]}
+    with pytest.raises(ProviderError, match="Delete that index"):
+        planned(make(acl="private"), table)
+
+
+def test_a_table_with_another_key_is_refused(make: Make) -> None:
+    keys = [
+        {"AttributeName": "user_id", "KeyType": "HASH"},
+        {"AttributeName": "id", "KeyType": "RANGE"},
+    ]
+    with pytest.raises(ProviderError, match=r"storage\.options\.meals_table.*another key"):
+        planned(make(acl="private"), {**ACTIVE, "KeySchema": keys})
+
+
+@pytest.mark.parametrize("operation", ["head_bucket", "get_bucket_ownership_controls"])
+def test_planning_says_which_permission_is_missing(make: Make, operation: str) -> None:
+    storage = make()
+    with Stubber(storage.clients.s3) as s3:
+        if operation != "head_bucket":
+            s3.add_response("head_bucket", {})
+        s3.add_client_error(operation, "AccessDenied")
+        with pytest.raises(ProviderError, match="permission s3:"):
+            storage.plan()
+
+
+def test_a_refused_call_while_making_says_which_permission(make: Make) -> None:
+    storage = make(acl="private")
+    with Stubber(storage.clients.s3) as s3, Stubber(storage.clients.dynamodb) as dynamodb:
+        s3.add_response("head_bucket", {})
+        dynamodb.add_client_error("describe_table", "AccessDeniedException")
+        with pytest.raises(ProviderError, match="dynamodb:DescribeTable"):
+            storage.plan()
+
+
+def test_a_refused_update_of_a_row_is_said(storage: AwsStorage) -> None:
+    client, table = storage.clients.dynamodb, storage.options["meals_table"]
+    client.put_item(TableName=table, Item=to_item({"id": "a", "user_id": "ann"}))
+    (step,) = storage.plan().steps
+    with Stubber(client) as stubber:
+        stubber.add_response("scan", {"Items": [{"id": {"S": "a"}, "user_id": {"S": "ann"}}]})
+        stubber.add_client_error("update_item", "AccessDeniedException")
+        with pytest.raises(ProviderError, match="dynamodb:UpdateItem"):
+            step.run(lambda line: None)
+
+
+def actions(policy: dict[str, Any]) -> dict[str, set[str]]:
+    """The resources of each action."""
+    found: dict[str, set[str]] = {}
+    for statement in policy["Statement"]:
+        assert statement["Effect"] == "Allow"
+        for action in statement["Action"]:
+            found.setdefault(action, set()).update(statement["Resource"])
+    return found
+
+
+def test_the_servers_policy_is_the_least_it_needs(make: Make) -> None:
+    storage = make(bucket="photos", meals_table="Meals", users_table="Users")
+    table = "arn:aws:dynamodb:eu-west-1:*:table/"
+    rows, photos = {f"{table}Meals", f"{table}Users"}, {"arn:aws:s3:::photos/*"}
+    assert actions(storage.policy("serve")) == {
+        "s3:ListBucket": {"arn:aws:s3:::photos"},
+        "s3:GetObject": photos,
+        "s3:PutObject": photos,
+        "s3:PutObjectAcl": photos,
+        "s3:DeleteObject": photos,
+        "dynamodb:GetItem": rows,
+        "dynamodb:PutItem": rows,
+        "dynamodb:DeleteItem": rows,
+        "dynamodb:Query": {f"{table}Meals/index/{HISTORY_INDEX}"},
+    }
+
+
+@pytest.mark.parametrize("acl", ["private", ""])
+def test_without_an_acl_no_policy_speaks_of_one(make: Make, acl: str) -> None:
+    storage = make(acl=acl)
+    for purpose in PURPOSES:
+        named = actions(storage.policy(purpose))
+        assert not [action for action in named if "Acl" in action or "Ownership" in action]
+
+
+def test_only_commands_that_read_everything_may_scan(make: Make) -> None:
+    storage = make(region="cn-north-1")
+    scanning = {p for p in PURPOSES if "dynamodb:Scan" in actions(storage.policy(p))}
+    assert scanning == {"sweep", "migrate", "init"}
+    assert "arn:aws-cn:s3" in storage.policy("init")["Statement"][0]["Resource"][0]
+
+
+def used(storage: AwsStorage) -> set[str]:
+    """The IAM actions of what is called from now on."""
+    names: set[str] = set()
+    same = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket"}
+    for service, client in (("s3", storage.clients.s3), ("dynamodb", storage.clients.dynamodb)):
+
+        def note(model: Any, service: str = service, **_: Any) -> None:
+            names.add(f"{service}:{same.get(model.name, model.name)}")
+
+        client.meta.events.register("before-call", note)
+    return names
+
+
+def test_the_policies_allow_all_that_is_called(on_moto: Make) -> None:
+    storage = on_moto()
+    names = used(storage)
+    for step in storage.plan().steps:
+        step.run(lambda line: None)
+    storage.plan()
+    allowed = set(actions(storage.policy("init")))
+    renamed = {"PutPublicAccessBlock": "PutBucketPublicAccessBlock"}
+    assert {n.replace(k, v) for n in names for k, v in renamed.items()} <= allowed
+    names.clear()
+    storage.check()
+    storage.photos.put("ann/1.jpg", b"1", "image/jpeg")
+    storage.meals.add(meal(1))
+    storage.meals.list("ann", limit=1)
+    assert len(names) == 8
+    assert names <= set(actions(storage.policy("serve")))
