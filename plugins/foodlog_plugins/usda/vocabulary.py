@@ -1,0 +1,396 @@
+"""The words by which food descriptions are read: which name a kind, a part, a state, a filler.
+
+All are in the form :func:`foodlog.dishes.canonical` gives them.
+"""
+
+from foodlog.dishes import canonical
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(canonical(word) for word in text.split())
+
+
+def _table(text: str) -> dict[str, frozenset[str]]:
+    """Lines of ``words: words``; every word on the left has all words on the right."""
+    table: dict[str, frozenset[str]] = {}
+    for line in text.strip().splitlines():
+        left, _, right = line.partition(":")
+        for word in left.split():
+            table[canonical(word)] = table.get(canonical(word), frozenset()) | _words(right)
+    return table
+
+
+def _phrases(text: str) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Lines of ``words = words``."""
+    pairs = (line.split("=") for line in text.strip().splitlines())
+    return {tuple(canonical(a).split()): tuple(canonical(b).split()) for a, b in pairs}
+
+
+SYNONYMS = _phrases("""
+    donut = doughnut
+    omelette = omelet
+    yoghurt = yogurt
+    prawn = shrimp
+    aubergine = eggplant
+    courgette = zucchini
+    rocket = arugula
+    garbanzo bean = chickpea
+    garbanzo = chickpea
+    catsup = ketchup
+    tomato ketchup = ketchup
+    mayo = mayonnaise
+    chile = chili
+    chilli = chili
+    bbq = barbecue
+    barbeque = barbecue
+    mac and cheese = macaroni and cheese
+    mac n cheese = macaroni and cheese
+    filet mignon = tenderloin steak
+    coca cola = cola
+    coke = cola
+    minced beef = ground beef
+    beef mince = ground beef
+    porridge = oatmeal
+    spring onion = scallion
+    green onion = scallion
+    icecream = ice cream
+    baguette = french bread
+    soymilk = soy milk
+    wholemeal = whole wheat
+    wholewheat = whole wheat
+    roast chicken = roasted chicken
+    roast turkey = roasted turkey
+    roast beef = roasted beef
+    roast pork = roasted pork
+    roast lamb = roasted lamb
+    black coffee = coffee
+    milkshake = milk shake
+    meatloaf = meat loaf
+    pak choi = bok choy
+    spaghetti bolognese = spaghetti with meat sauce
+    capsicum = sweet pepper
+    maize = corn
+""")
+"""Other words for the same; the right side is what FoodData Central says."""
+
+COMPOUNDS = _phrases("""
+    hot dog = hotdog
+    frankfurter = hotdog
+    french fry = frenchfry
+    french fried = frenchfry
+    fry = frenchfry
+    hash brown = hashbrown
+    egg roll = eggroll
+    corn flake = cornflake
+    cup cake = cupcake
+    fat free = nonfat
+    skim = nonfat
+    low fat = lowfat
+    hard boiled = boiled
+    dry roasted = roasted
+    oil roasted = roasted
+    dry heat = cooked
+    moist heat = cooked
+    pan fried = fried
+    oven heated = heated
+    soft drink = soda
+    beef burger = hamburger
+    cheese burger = cheeseburger
+    burger = hamburger
+    mixed green = salad green
+    veggie = vegetable
+    bell pepper = sweet pepper
+    bell = sweet
+    red wine vinegar = redwine vinegar
+""")
+"""Words that mean something else together than apart, made one; for comparing only."""
+
+LINKS = _words(
+    "with without in on from made for containing includes include prepared using to as by no not"
+    " excluding"
+)
+"""A segment's food stands before these."""
+MEASURES = _words(
+    "bowl cup glass slice piece plate serving portion bag bottle can box handful pinch spoonful"
+    " tablespoon teaspoon pint mug scoop loaf bunch"
+)
+STOP = _words("a an the of de some my and or with without in on type style n s")
+FILLERS = _words(
+    "fresh organic homemade sliced diced chopped large small medium mini tasty hot cold cherry"
+    " baby pulled plate mixed"
+)
+"""Words of a query a record need not have."""
+NOT_FOOD = _words(
+    "food meal snack dish other unknown background dinner lunch breakfast ingredient item product"
+    " plate table bowl cup glass fork spoon knife person"
+)
+
+RAW = _words(
+    "raw uncooked unprepared unheated unbaked undiluted condensed dough purchased packaged"
+)
+COOKED = _words(
+    "cooked boiled baked roasted grilled broiled braised stewed steamed poached sauteed"
+    " microwaved simmered heated fried scrambled toasted rotisserie panbroiled barbecue"
+    " charbroiled hardboiled"
+)
+SOFT_METHODS = _words(
+    "cooked boiled baked roasted grilled broiled braised stewed steamed poached sauteed microwaved"
+)
+"""Asked for, any way of cooking without frying will do; the one asked for is preferred."""
+HARD_METHODS = _words("fried scrambled mashed smoked dried canned pickled breaded toasted frozen")
+
+COOKED_BY_DEFAULT = _words(
+    "chicken turkey beef pork lamb veal duck goose meat steak rib chop wing breast thigh"
+    " drumstick bacon sausage fish salmon cod tilapia trout halibut haddock tuna shrimp crab"
+    " lobster scallop mussel clam squid rice pasta spaghetti macaroni noodle quinoa couscous"
+    " bulgur barley millet lentil bean chickpea potato sweetpotato yam oat oatmeal grit polenta"
+    " edamame pumpkin brisket sirloin tenderloin loin hamburger patty meatball pancake lasagna"
+    " split"
+)
+RAW_BY_DEFAULT = _words(
+    "apple apricot arugula avocado banana berry blackberry blueberry cantaloupe cherry cucumber"
+    " celery carrot grape grapefruit kiwi kiwifruit lemon lettuce lime mango melon nectarine onion"
+    " orange papaya peach pear pepper pineapple plum radish raspberry romaine spinach strawberry"
+    " tangerine tomato watermelon garlic jalapeno broccoli cauliflower kale cabbage mushroom"
+    " zucchini fig pomegranate scallion green cress"
+)
+
+CATEGORIES = frozenset(
+    _phrases("""
+    fast food =
+    restaurant =
+    beverage =
+    beverage carbonated =
+    alcoholic beverage =
+    carbonated beverage =
+    snack =
+    cereal =
+    cereal ready =
+    spice =
+    sweetener =
+    dessert =
+    side dish =
+    school lunch =
+    usda commodity =
+    usda commodity food =
+    entree =
+    pizza chain =
+""")
+)
+"""First segments that say where a food belongs and nothing about what it is."""
+CUISINES = _words(
+    "chinese latino mexican italian family style japanese greek indian thai korean american asian"
+    " carbonated pizza chain"
+)
+KINDS = _words("fish nut seed crustacean mollusk shellfish berry herb")
+"""X in "X, Y", where every Y is an X."""
+NAMED_KINDS = _table("""
+    cheese: american asiago blue brie camembert cheddar colby cotija feta fontina goat gorgonzola
+    cheese: gouda gruyere halloumi havarti jack limburger manchego mozzarella muenster oaxaca paneer
+    cheese: parmesan pecorino provolone ricotta romano roquefort swiss
+    soup: chowder bisque ramen pho gazpacho borscht minestrone broth bouillon stock consomme gumbo
+    soup: stew
+    sauce: salsa pesto hollandaise marinara alfredo teriyaki tzatziki
+    cake: cupcake cheesecake gingerbread shortcake
+    bread: naan pita focaccia cornbread chapati roti paratha
+    cooky: brownie macaroon gingersnap shortbread
+    candy: chocolate caramel fudge toffee marshmallow gumdrop nougat truffle lollipop
+    candy: milk bar
+    bean: chickpea edamame
+    coffee: espresso latte cappuccino mocha americano macchiato
+    onion: scallion shallot
+    cabbage: kimchi napa savoy choy
+    lettuce: romaine iceberg butterhead boston bibb cos
+    squash: zucchini acorn butternut pattypan
+    pepper: jalapeno serrano habanero poblano cayenne ancho
+    mushroom: portabella portobello shiitake enoki crimini maitake chanterelle morel
+    melon: cantaloupe honeydew casaba watermelon
+    pasta noodle: spaghetti macaroni penne fettuccine linguine soba udon
+    seaweed: nori kelp wakame spirulina agar laver
+    pork: bacon ham prosciutto
+    tea: kombucha
+    wine: champagne sherry
+    egg: omelet
+    chip: nacho
+    game: venison deer elk bison rabbit boar
+    bird: quail
+    salad: coleslaw
+    dressing: mayonnaise ranch caesar vinaigrette
+    pudding: custard
+    pastry: croissant
+    oil: lard
+    sugar: honey
+    beer: ale lager
+    dumpling: gyoza
+    potato: frenchfry hashbrown
+    pie: quiche
+    roll: bun
+""")
+"""X in "X, Y" for the Y that are an X; of others the X is made with Y, or for it."""
+NAMED_KINDS["candy"] -= {"milk", "bar"}
+PARTS = _words(
+    "breast thigh wing leg drumstick loin tenderloin rib chop fillet filet steak roast shank"
+    " belly brisket sirloin chuck shoulder flank white yolk round cutlet ground"
+)
+"""Names that need an animal, said or understood."""
+BASES = _table("""
+    steak: beef
+    brisket sirloin chuck flank: beef
+    rib: beef pork
+    chop: pork lamb
+    wing drumstick: chicken
+    tenderloin loin: beef pork
+    bacon ham: pork
+    omelet: egg
+    frenchfry hashbrown: potato
+    hamburger cheeseburger: beef
+    calamari: squid
+    gyoza: pork dumpling
+    ramen: bowl noodle soup
+    gras: pate
+    dressing: salad
+    patty: beef
+    bun: roll
+    green: salad
+    brownie: cooky
+    falafel: chickpea
+    dumpling: wonton
+    cupcake: cake
+    cake: cupcake
+    kimchi: cabbage
+    jam: jelly preserve
+    vinaigrette: dressing salad
+    hotdog: sandwich
+    taco: soft hard original
+    custard: egg
+    benedict: egg
+    hummus: chickpea
+    guacamole: avocado
+    lasagna: pasta
+    jalapeno: pepper
+    cornflake: cereal
+    cola: soda
+    salsa: sauce
+    pesto: sauce
+    sushi: roll
+    macaroni: pasta
+    spaghetti: pasta
+    grit: corn
+    oatmeal: oat cereal
+""")
+"""What goes without saying in a name."""
+GENERIC_ENDINGS = _words("meat kernel variety product item entree dinner fruit half root nut seed")
+
+PLAIN = _words(
+    "plain regular nfs ns fluid all variety commercial commercially prepared edible portion meat"
+    " only skin lean separable trimmed grade large flesh peel peeled mature seed ripe red green"
+    " yellow whole enriched unenriched salt salted unsalted drained solid cooked raw fresh long"
+    " grain medium broiler fryer style added milkfat solution ready serve eat drink type us canned"
+    " bottled mixed species atlantic eastern table generic tap water not eaten fat no recipe home"
+    " english bottle deli slice sliced white boneless skinless bone choice select broiled roasted"
+    " grilled as nsf family smooth chunky creamy black brown restaurant original soft hard lump"
+    " piece hot single brewed"
+)
+"""Words that hardly make a food another."""
+ODD = _words(
+    "nonfat lowfat reduced diet light lite decaffeinated decaf canned frozen smoked fried breaded"
+    " glazed flavored flavor chocolate vanilla strawberry gluten fortified imported zealand"
+    " australian native alaska sweetened unsweetened unsalted caffeine coated stuffed creamed"
+    " battered batter pickled candied sodium evaporated malted instant toasted sauce cheese gravy"
+    " syrup overripe wild vegetarian turkey soy fat crumble puerto rican tofu acidophilus calcium"
+    " lactose babyfood goat sheep buffalo welsh chinese scotch deli breast cake marinade school"
+    " flour glutinous sprouted hopi apache navajo wheat bran nonalcoholic egg iced herbal bread"
+    " protein spread omega cream blended no low liquid hydrogenated palm industrial fruit salad"
+    " jerky garnish whipped sugar cereal rotisserie luncheon patty nugget corned cured vegetable"
+    " pastrami"
+)
+"""Words that make a food a variety nobody means who does not say so."""
+NEVER = _words(
+    "sheep buffalo rendered babyfood infant toddler imitation substitute meatless flour"
+    " powder powdered seasoning"
+    " extract giblet liver heart gizzard kidney brain tongue feet foot tail neck spleen lung"
+    " pancreas thymus tripe buttermilk palm stock broth crumb starch dehydrated dried dry mix"
+    " concentrate human condensed backfat formula supplement dough leaf stalk peel wing tenders"
+    " dressing vinegar candy frosting cone sandwich jerky chip cracker juice pie oil"
+)
+"""Words that make a food another one; refused where nobody asked for them."""
+DRIED_KINDS = _words("nut seed spice herb seaweed tea fruit raisin date prune cereal")
+
+DRIED = _words("dried dry")
+SCRAPS = (
+    {"skin"},
+    {"skin", "only"},
+    {"separable", "fat"},
+    {"back"},
+)
+"""Whole segments that leave of an animal or a plant what is not meant by its name."""
+QUALIFIERS = _words("summer winter sweet ns")
+"""May stand between a kind and its name: "Squash, summer, zucchini"."""
+HARMLESS = PLAIN | PARTS | COOKED | GENERIC_ENDINGS | QUALIFIERS
+"""Words beside a name that leave the food what it is."""
+TRAILING = (FILLERS | GENERIC_ENDINGS | HARD_METHODS) - _words("nut seed")
+"""Words of a query that may follow the noun."""
+ADJECTIVES = (FILLERS | PLAIN | QUALIFIERS) - _words("cherry water salt meat seed fruit mix")
+"""Words that alone name no food."""
+
+TYPICAL = _table("""
+    milk: whole reduced
+    rice: white long enriched
+    bread: white
+    egg: whole large
+    yogurt: plain whole
+    pasta spaghetti macaroni: enriched
+    potato: baked boiled flesh
+    coffee: brewed
+    tea: brewed black hot
+    chicken: roasted meat
+    turkey beef lamb: roasted
+    cheese: cheddar
+    butter: salted stick
+    lettuce: green romaine
+    pepper: green red
+    tomato: red ripe
+    beer wine: regular
+    cola: regular
+    water: tap
+    oil: vegetable
+    corn: sweet yellow
+    sugar: granulated white
+    pizza: cheese regular
+    pancake waffle doughnut bagel: plain
+    croissant: butter
+    icecream cream: vanilla
+    bean: boiled
+    tuna: light
+    salmon: atlantic
+    mayonnaise dressing: regular
+    almond walnut peanut: english
+    popcorn: air
+    chip: plain salted
+    banana: ripe
+    chocolate: milk dark
+    oatmeal: water
+    soup: prepared ready
+    hamburger cheeseburger: single
+    taco: beef
+    nacho: cheese
+    burrito: bean
+    juice: raw chilled
+    vegetable: mixed
+""")
+ALTERNATIVES = _table("""
+    grilled barbecue: charbroiled broiled
+    pulled: barbecue shredded
+    cherry: grape
+    cooked: boiled baked roasted heated prepared
+    baguette: french
+    baby: young
+    beef: steak
+    basmati jasmine: white
+    mashed: mashed
+    plain: regular
+    whole: full
+    jasmine: long
+    basmati: long
+    white: granulated
+""")
