@@ -12,7 +12,7 @@ sort as text in the order of time.
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from math import isfinite
+from math import inf
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -133,10 +133,9 @@ def _nutrients(facts: object, calories: object) -> Nutrients:
     return Nutrients(**amounts)
 
 
-def _amount(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return value if isfinite(value) and value >= 0 else None
+def _amount(value: Any) -> float | None:
+    # By its type, since a bool is an int too; NaN is in no range.
+    return value if type(value) in (int, float) and 0 <= value < inf else None
 
 
 def _component(entry: Mapping[str, Any]) -> Component:

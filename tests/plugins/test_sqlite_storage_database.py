@@ -148,16 +148,19 @@ def test_no_write_ahead_log_no_storage(path: Path):
         use_write_ahead_log(connection, path, 0)
 
 
-def test_switching_to_the_log_waits_only_so_long(path: Path):
+def test_switching_to_the_log_waits_for_others_and_only_so_long(path: Path):
     with (
         closing(sqlite3.connect(path, timeout=0)) as connection,
-        closing(sqlite3.connect(path)) as other,
+        closing(sqlite3.connect(path, check_same_thread=False)) as other,
     ):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(sqlite3.OperationalError):
             use_write_ahead_log(connection, path, 0.03)
-        other.rollback()
-        use_write_ahead_log(connection, path, 0)
+        release = threading.Timer(0.05, other.rollback)
+        release.start()
+        use_write_ahead_log(connection, path, 30)
+        release.join()
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 MOMENTS = (None, NOON - timedelta(minutes=8), NOON + timedelta(minutes=8))
