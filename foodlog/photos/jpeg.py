@@ -17,7 +17,7 @@ every band begins at the first of the eight restart markers."""
 _MAX_SEGMENTS = 10_000
 _MAX_SCANS = 100
 """Progressive files have about ten; every scan costs a pass over all blocks of the picture."""
-_PROBE_BYTES = 65_536
+_PROBE_BYTES = 4096
 
 _SOI, _EOI, _SOS, _COM = 0xD8, 0xD9, 0xDA, 0xFE
 _BASELINE, _PROGRESSIVE = (0xC0, 0xC1), (0xC2,)
@@ -60,7 +60,7 @@ def read(data: bytes) -> Container:
         height=int.from_bytes(frame[1:3], "big"),
         exif=next((tiff(s.payload) for s in segments if _is_exif(s)), b""),
         stripped=stripped,
-        probe=_probe(segments) if frames[0].marker in _BASELINE and scans == 1 else None,
+        probe=_probe(segments),
     )
 
 
@@ -129,10 +129,10 @@ def _kept(segment: _Segment) -> bytes:
 
 
 def _probe(segments: Sequence[_Segment]) -> bytes:
-    """A baseline file with the beginning of its only scan.
+    """The file with only the beginning of each scan.
 
-    Of a single scan the decoder refuses what the headers and tables say; wrong bits within it
-    are decoded to something whatever they are, so that decoding all of it tells no more.
+    The decoder refuses what headers and tables say; wrong or missing bits within a scan it
+    decodes to something whatever they are, so that decoding all of them tells no more.
     """
     kept = [
         _kept(_Segment(s.marker, s.payload, s.scan[:_PROBE_BYTES]) if s.scan else s)

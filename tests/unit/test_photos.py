@@ -176,6 +176,15 @@ def test_no_copy_has_a_byte_of_metadata(make, orientation: int | None) -> None:
     assert photo.metadata["make"] == photos.SECRET.decode()
 
 
+def test_a_clean_webp_does_not_promise_metadata_that_is_gone() -> None:
+    exif_and_xmp, profile = 0x0C, 0x20
+    data = photos.webp(exif=photos.exif(), xmp=photos.SECRET, icc_profile=PROFILE)
+    assert data[20] & exif_and_xmp == exif_and_xmp
+    copy = verify(data).clean()
+    assert copy[20] & exif_and_xmp == 0
+    assert copy[20] & profile == profile
+
+
 def test_metadata_between_the_scans_of_a_progressive_jpeg_goes_too() -> None:
     data = photos.jpeg(progressive=True)
     second_scan = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)

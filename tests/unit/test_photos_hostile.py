@@ -172,12 +172,26 @@ def test_the_later_frames_of_an_animation_may_be_missing() -> None:
         lambda d: d[:2] + b"\xff\xe1\0\1" + d[2:],  # a segment shorter than its length
         lambda d: d[:2] + b"\xff\xfe\0\2" * 20_000 + d[2:],
         lambda d: d[:2] + b"\xff\0" * 20_000 + d[2:],
-        lambda d: d[:-2] + photos.segment(0xDA, b"\1\1\0\0\x3f\0") * 200 + d[-2:],
     ],
 )
 def test_a_jpeg_of_broken_structure_is_malformed(damage: Callable[[bytes], bytes]) -> None:
     with pytest.raises(Malformed):
         verify(damage(photos.jpeg()))
+
+
+def test_a_progressive_jpeg_of_endless_scans_is_malformed() -> None:
+    data = photos.jpeg(progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    assert verify(data[:-2] + scan * 5 + data[-2:])
+    with pytest.raises(Malformed):
+        verify(data[:-2] + scan * 200 + data[-2:])
+
+
+def test_damage_in_a_later_scan_of_a_progressive_jpeg_is_found() -> None:
+    data = photos.jpeg(600, 400, progressive=True, quality=95)
+    last_table = data.rindex(b"\xff\xc4")
+    with pytest.raises(Malformed):
+        verify(changed(data, last_table + 4, b"\x44"))
 
 
 @pytest.mark.parametrize("marker", [0xC3, 0xC5, 0xC9, 0xCA, 0xDC])
@@ -254,13 +268,15 @@ def test_the_canvas_of_a_webp_counts_not_only_its_picture() -> None:
         verify(changed(data, 24, b"\xff\xff\xff\xff\xff\xff"))
 
 
-def test_the_frame_of_a_gif_counts_not_only_its_canvas() -> None:
+@pytest.mark.parametrize("side", [b"\xff\xff\1\0", b"\1\0\xff\xff"])
+def test_the_frame_of_a_gif_counts_not_only_its_canvas(side: bytes) -> None:
     data = photos.gif()
     frame = data.index(b",\0\0\0\0")
+    for at in (6, frame + 5):
+        with pytest.raises(TooLarge):
+            verify(changed(data, at, side))
     with pytest.raises(TooLarge):
-        verify(changed(data, frame + 1, b"\0\0\0\0\xff\xff\xff\xff"))
-    with pytest.raises(TooLarge):
-        verify(changed(data, 6, b"\xff\xff\xff\xff"))
+        verify(changed(data, frame + 1, side))
 
 
 @pytest.mark.parametrize(
