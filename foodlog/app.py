@@ -100,6 +100,8 @@ class Application(asgi.App[asgi.Request, asgi.Response]):
         if scope["type"] == "lifespan":
             await super().__call__(scope, receive, _without_traceback(send, self))
         elif scope["type"] == "http":
+            # ASGI promises iterables, which may be good for one look only.
+            scope["headers"] = [tuple(pair) for pair in scope["headers"]]
             body = BoundedBody(scope, receive, send, self.config.limits.body_bytes)
             await super().__call__(scope, body.receive, body.send)
         else:
