@@ -1,20 +1,35 @@
 """aws_storage keeps the storage port's promises, as two stand-ins for AWS see them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
+from botocore.stub import Stubber
 
+from foodlog.discovery import discover
 from foodlog.testing.storage import Failing, StorageTests
 from foodlog.testing.storage_meals import MealStoreTests
 from foodlog.testing.storage_users import UserStoreTests
 from foodlog_plugins.aws_storage import AwsStorage
 
 
+def test_the_plugin_offers_it() -> None:
+    assert discover().of("storage")["aws_storage"].provider is AwsStorage
+
+
+@pytest.mark.parametrize("key", ["", "x" * 3000])
+def test_what_cannot_be_a_key_is_not_asked_for(make: Callable[[], AwsStorage], key: str) -> None:
+    storage = make()
+    with Stubber(storage.clients.dynamodb):  # fails on any call
+        assert storage.meals.get(key) is None
+        assert storage.users.get(key) is None
+        storage.meals.delete(key)
+
+
 class TestAwsStorage(StorageTests):
-    meals_in_history = 60  # 5,000 are paged through in test_aws_history
+    meals_in_history = 250  # 5,000 are paged through in test_aws_history
 
     @pytest.fixture
     def provider(self, storage: AwsStorage) -> AwsStorage:
@@ -36,7 +51,7 @@ class TestAwsStorage(StorageTests):
 
 
 class TestAwsStorageOnDynalite(MealStoreTests, UserStoreTests):
-    meals_in_history = 400
+    meals_in_history = 250
 
     @pytest.fixture
     def provider(self, on_dynalite: AwsStorage) -> AwsStorage:

@@ -165,6 +165,37 @@ def planned(storage: AwsStorage, *tables: dict[str, Any], pause: Any = None) -> 
     return made.steps
 
 
+@pytest.mark.parametrize(
+    ("billing", "sent"),
+    [
+        ({"ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}}, {}),
+        (
+            {"ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}},
+            {"ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}},
+        ),
+    ],
+)
+def test_an_index_is_paid_for_as_its_table_is(
+    make: Make, billing: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    storage = make(acl="private", meals_table="Meals")
+    (step,) = planned(storage, {**ACTIVE, **billing})
+    assert step.description == f"add the index {HISTORY_INDEX} to Meals (the table stays in use)"
+    keys = [{"AttributeName": n, "AttributeType": "S"} for n in ("id", "user_id", "consumed_at")]
+    index = {key: value for key, value in INDEX.items() if key != "IndexStatus"}
+    expected = {
+        "TableName": "Meals",
+        "AttributeDefinitions": keys,
+        "GlobalSecondaryIndexUpdates": [{"Create": {**index, **sent}}],
+    }
+    with Stubber(storage.clients.dynamodb) as dynamodb:
+        dynamodb.add_response("update_table", {}, expected)
+        table = {**ACTIVE, "GlobalSecondaryIndexes": [INDEX]}
+        dynamodb.add_response("describe_table", {"Table": table})
+        step.run(lambda line: None)
+        dynamodb.assert_no_pending_responses()
+
+
 def test_an_index_that_is_being_built_is_waited_for(make: Make) -> None:
     storage = make(acl="private")
     building = {**ACTIVE, "GlobalSecondaryIndexes": [{**INDEX, "IndexStatus": "CREATING"}]}
