@@ -64,7 +64,7 @@ def reduced() -> dict[str, Any]:
         "12 MP JPEG, turned: verify + copy of 1,024 pixels / Pillow decode + encode",
         lambda: verify(data).reduced(1024),
         lambda: _pillow(data),
-        target=0.8,
+        target=0.9,
     )
 
 
