@@ -153,7 +153,7 @@ def _log_meals(server: servers.Server, folder: Path, others: int = FEW) -> str:
 
 
 def _multiply(database: sqlite3.Connection, others: int) -> None:
-    copied = "id user_id consumed_at".split()
+    copied = ["id", "user_id", "consumed_at"]
     columns = [row[1] for row in database.execute("PRAGMA table_info(food_history)")]
     kept = ", ".join(column for column in columns if column not in copied)
     copy = (

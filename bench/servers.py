@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import requests
 
@@ -68,7 +67,6 @@ def running(command: Sequence[str], log: Path, core: int | None = None) -> Itera
     port = free_port()
     # Workers are not replaced while they are measured.
     environ = os.environ | {"PORT": str(port), "GUNICORN_CMD_ARGS": "--max-requests 0"}
-    pin: Any = None if core is None else lambda: os.sched_setaffinity(0, {core})
     with log.open("ab") as stream:
         process = subprocess.Popen(
             command,
@@ -77,8 +75,9 @@ def running(command: Sequence[str], log: Path, core: int | None = None) -> Itera
             env=environ,
             cwd=ROOT,
             start_new_session=True,
-            preexec_fn=pin,
         )
+    if core is not None:
+        os.sched_setaffinity(process.pid, {core})
     server = Server(port, process, log)
     try:
         until_it_answers(server)

@@ -1,10 +1,10 @@
 """What happens around every request: its id, its log line, limits on its size and time."""
 
 import logging
+import os
 import re
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 from falcon import CORSMiddleware, asgi
 
@@ -22,7 +22,7 @@ class RequestLog:
     async def process_request(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Set the id before anything can be logged."""
         given = req.get_header("X-Request-ID") or ""
-        identity = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        identity = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         request_id.set(identity)
         resp.set_header("X-Request-ID", identity)
         req.context.started = perf_counter()
@@ -60,15 +60,11 @@ class BodyLimit:
 class SafeHeaders:
     """Headers that keep a browser from doing more with an answer than showing it."""
 
-    async def process_response(
-        self, req: asgi.Request, resp: asgi.Response, resource: object, req_succeeded: bool
-    ) -> None:
-        """Set what the resource has not."""
+    async def process_request(self, req: asgi.Request, resp: asgi.Response) -> None:
+        """Set them first, so that a resource may set its own."""
         resp.set_header("X-Content-Type-Options", "nosniff")
-        if resp.get_header("Cache-Control") is None:
-            resp.set_header("Cache-Control", "no-store")
-        if resp.get_header("Content-Security-Policy") is None:
-            resp.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        resp.set_header("Cache-Control", "no-store")
+        resp.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
 
 def cors(origins: tuple[str, ...]) -> Any:
