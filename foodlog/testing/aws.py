@@ -37,16 +37,20 @@ def moto_server() -> Iterator[str]:
 
 def dynalite_is_missing(directory: Path) -> bool:
     """Whether dynalite cannot be started from ``directory``; never said where CI is set."""
-    if os.environ.get("CI"):
-        return False
-    return not (shutil.which("node") and (directory / "node_modules" / "dynalite").is_dir())
+    return not os.environ.get("CI") and not _is_installed(directory)
 
 
 @contextmanager
 def dynalite(directory: Path) -> Iterator[str]:
     """The URL of a fresh DynamoDB; ``directory`` holds the ``node_modules`` it is in."""
+    if not _is_installed(directory):
+        raise RuntimeError(HOW_TO_GET_DYNALITE)
     with _process(["node", "-e", LAUNCH_DYNALITE], directory) as url:
         yield url
+
+
+def _is_installed(directory: Path) -> bool:
+    return bool(shutil.which("node")) and (directory / "node_modules" / "dynalite").is_dir()
 
 
 @contextmanager
