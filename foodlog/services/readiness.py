@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -53,12 +53,15 @@ class Readiness:
             return self._last[1]
 
     def _look(self) -> Report:
+        ready = True
+        status = GuardStatus("closed", None, None)
         try:
             self._guard.call(self._storage.check, timeout=PATIENCE)
-            ready = True
-        except ProviderError:
+        except ProviderError as error:
             ready = False
-        rows = [_row("storage", self._storage.name, self._guard.status, ready)]
+            # What a storage says may name paths and hosts; whoever asks is told the kind of it.
+            status = replace(self._guard.status, last_error=error.title)
+        rows = [_row("storage", self._storage.name, status, ready)]
         for kind, name, guard in self._others:
             status = guard.status
             rows.append(_row(kind, name, status, status.breaker == "closed"))

@@ -4,7 +4,7 @@ The lifespan runs for as long as the client is open, as under a server.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -97,14 +97,26 @@ class Client:
             self._conductor.simulate_request(method, path, headers=headers, **kwargs)
         )
 
-    def together(self, *requests: Mapping[str, Any]) -> list[testing.Result]:
-        """Several requests at once; each as the keyword arguments of ``simulate_request``."""
+    def beside(
+        self,
+        slow: Iterable[Mapping[str, Any]],
+        quick: Iterable[Mapping[str, Any]],
+        release: Callable[[list[testing.Result]], object],
+    ) -> tuple[list[testing.Result], list[testing.Result]]:
+        """Send ``slow`` requests all at once and, while they hang, ``quick`` ones; hand the
+        answers of those to ``release``, which lets the slow ones go; all answers.
 
-        async def gather() -> list[testing.Result]:
-            calls = [self._conductor.simulate_request(**request) for request in requests]
-            return list(await asyncio.gather(*calls))
+        Each request is the keyword arguments of :func:`falcon.testing.simulate_request`.
+        """
 
-        return self._runner.run(gather())
+        async def run() -> tuple[list[testing.Result], list[testing.Result]]:
+            send = self._conductor.simulate_request
+            hanging = [asyncio.ensure_future(send(**request)) for request in slow]
+            answers = [await send(**request) for request in quick]
+            release(answers)
+            return list(await asyncio.gather(*hanging)), answers
+
+        return self._runner.run(run())
 
     def get(self, path: str, **kwargs: Any) -> testing.Result:
         """GET."""
