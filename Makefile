@@ -5,7 +5,7 @@ PORT ?= 5000
 CONFIG ?= config/local.yaml
 BIN := .venv/bin
 
-.PHONY: run test lint fix bench clean
+.PHONY: run test lint fix demo bench clean
 .DEFAULT_GOAL := run
 
 # The environment of a user: pinned, without tools.
@@ -38,6 +38,9 @@ test: lint
 	$(BIN)/python -m pytest -n 4 --dist loadgroup --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95 --format=total
 	$(BIN)/coverage report --fail-under=100 --include='foodlog/services/accounts.py,foodlog/passwords.py,foodlog/tokens.py,foodlog/signing.py,foodlog/records.py,plugins/foodlog_plugins/*_storage/*'
+
+demo: .venv/run
+	$(BIN)/python -m foodlog.testing.demo
 
 bench: .venv/dev
 	$(BIN)/python -m bench
