@@ -10,6 +10,7 @@ among those the plainest wins. A wrong food is worse than none.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 
 from foodlog.dishes import canonical, normalise
@@ -22,6 +23,7 @@ _PART_SEGMENTS = 5
 """A cut may stand as far back as this: "Pork, fresh, loin, blade (chops)"."""
 _NEVER_SEGMENTS = 6
 _SEARCHES_FOR_PLAINER = 2
+_LONGEST_NAME = 200
 _LEAST = -8.0
 _PLAIN = -2.0
 
@@ -108,11 +110,10 @@ def search_text(name: str) -> str:
 
 
 def _read(query: FoodQuery) -> _Wanted | None:
-    words = _tokens(query.name)
-    words = _unmeasured(words)
+    words = _unmeasured(_tokens(query.name[:_LONGEST_NAME]))
     content = [w for w in words if w not in v.STOP]
     states = [w for w in content if w in v.RAW or w in v.SOFT_METHODS]
-    named = _named([w for w in words[:1] + _before_link(words[1:]) if w in content], states)
+    named = _named([w for w in [*words[:1], *_before_link(words[1:])] if w in content], states)
     if not named or _no_food(named):
         return None
     head = named[-1]
@@ -152,8 +153,10 @@ def _wanted_state(
     return ("raw" if words & v.RAW_BY_DEFAULT else None), False
 
 
-def _tokens(text: str) -> list[str]:
-    return _replace(_replace(canonical(text).split(), v.SYNONYMS), v.COMPOUNDS)
+@lru_cache(maxsize=4096)
+def _tokens(text: str) -> tuple[str, ...]:
+    """The words of a text, one for each thing; segments of descriptions recur from hit to hit."""
+    return tuple(_replace(_replace(canonical(text).split(), v.SYNONYMS), v.COMPOUNDS))
 
 
 def _replace(
@@ -174,7 +177,7 @@ def _replace(
     return result
 
 
-def _unmeasured(words: list[str]) -> list[str]:
+def _unmeasured(words: Sequence[str]) -> Sequence[str]:
     """Without a measure in front: "glass of milk" is milk."""
     if "of" in words[:4]:
         at = words.index("of")

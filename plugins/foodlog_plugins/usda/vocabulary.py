@@ -75,6 +75,8 @@ SYNONYMS = _phrases("""
 
 COMPOUNDS = _phrases("""
     hot dog = hotdog
+    sweet potato = sweetpotato
+    sweet potato fry = sweetpotato frenchfry
     frankfurter = hotdog
     french fry = frenchfry
     french fried = frenchfry

@@ -1,0 +1,138 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foodlog.models import FoodQuery, Nutrients
+from foodlog_plugins.usda.parsing import Record
+from foodlog_plugins.usda.ranking import choose, choose_from, search_text
+
+FIGURES = Nutrients(calories=100, proteins=5, fats=4, carbohydrates=11)
+
+
+def hits(*descriptions: str, data_type: str = "SR Legacy", **nutrients: float) -> list[Record]:
+    figures = Nutrients(**nutrients) if nutrients else FIGURES
+    return [
+        Record(fdc_id=i, description=d, data_type=data_type, nutrients=figures)
+        for i, d in enumerate(descriptions, 1)
+    ]
+
+
+def chosen(name: str, *descriptions: str, state: str | None = None) -> str | None:
+    found = choose(FoodQuery(name=name, state=state), hits(*descriptions))
+    return found and found.description
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("milk", ["Cheese, ricotta, whole milk", "Crackers, milk"], "Milk, whole, 3.25% milkfat"),
+        ("olive", ["Oil, olive, salad or cooking"], "Olives, ripe, canned"),
+        ("apple", ["Apple juice, canned", "Pie, apple", "Babyfood, apples"], "Apples, raw"),
+        ("banana", ["Bananas, dehydrated, or banana powder"], "Banana, raw"),
+        ("rice", ["Rice flour, white", "Snacks, rice cakes, plain"], "Rice, white, cooked"),
+        ("honey", ["Candies, honey-combed, with peanut butter"], "Honey"),
+        ("peanut butter", ["Cookies, peanut butter"], "Peanut butter, smooth style, with salt"),
+        ("butter", ["Peanut butter, smooth style"], "Butter, salted"),
+        ("tomato", ["Soup, tomato, canned", "Tomato powder"], "Tomatoes, red, ripe, raw"),
+        ("chicken breast", ["Chicken, liver, cooked"], "Chicken, broilers, breast, cooked"),
+        ("salmon", ["Fish oil, salmon"], "Fish, salmon, Atlantic, cooked, dry heat"),
+        ("potato", ["Sweet potato, cooked", "Bread, potato"], "Potatoes, baked, flesh"),
+        ("oyster", ["Mushrooms, oyster, raw"], "Mollusks, oyster, eastern, cooked"),
+        ("Crème brûlée", ["Coffee creamer, creme brulee"], "Creme brulee"),
+        ("french_fries", ["Potatoes, raw"], "Fast foods, potato, french fried in oil"),
+        ("zucchini", ["Bread, zucchini"], "Squash, summer, zucchini, includes skin, raw"),
+        ("big mac", ["McDONALD'S, Hamburger"], "McDONALD'S, BIG MAC"),
+    ],
+)
+def test_the_food_itself_and_not_what_shares_its_name(
+    name: str, wrong: list[str], right: str
+) -> None:
+    assert chosen(name, *wrong) is None
+    assert chosen(name, *wrong, right) == right
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "raw", "cooked", "expected"),
+    [
+        ("chicken", None, "Chicken, meat only, raw", "Chicken, meat only, roasted", "cooked"),
+        ("rice", None, "Rice, white, raw", "Rice, white, cooked", "cooked"),
+        ("pasta", None, "Pasta, dry, enriched", "Pasta, cooked, enriched", "cooked"),
+        ("spinach", None, "Spinach, raw", "Spinach, cooked, boiled", "raw"),
+        ("raw salmon", None, "Fish, salmon, raw", "Fish, salmon, cooked", "raw"),
+        ("boiled spinach", None, "Spinach, raw", "Spinach, cooked, boiled", "cooked"),
+        ("chicken", "raw", "Chicken, meat only, raw", "Chicken, meat only, roasted", "raw"),
+        ("spinach", "cooked", "Spinach, raw", "Spinach, cooked, boiled", "cooked"),
+    ],
+)
+def test_the_state_agrees(
+    name: str, state: str | None, raw: str, cooked: str, expected: str
+) -> None:
+    assert chosen(name, raw, cooked, state=state) == (raw if expected == "raw" else cooked)
+
+
+def test_raw_meat_is_no_answer_for_a_plate() -> None:
+    assert chosen("chicken", "Chicken, meat only, raw") is None
+    assert chosen("ground beef", "Beef, ground, cooked", state="raw") is None
+
+
+def test_the_plainest_of_several_is_taken() -> None:
+    plain = "Milk, whole, 3.25% milkfat"
+    assert chosen("milk", "Milk, chocolate, fluid", "Milk, low sodium, fluid", plain) == plain
+
+
+@pytest.mark.parametrize("name", ["spoon", "table", "person", "asdf", "", "!!!", "the", "raw"])
+def test_what_is_no_food_has_no_record(name: str) -> None:
+    wines = ("Alcoholic beverage, wine, table, red", "Salt, table", "Snacks, spoon size", "Meal")
+    assert chosen(name, *wines) is None
+
+
+def test_impossible_records_are_passed_over() -> None:
+    kilojoules = hits("Oil, olive", calories=3700, proteins=0, fats=100, carbohydrates=0)
+    assert choose(FoodQuery(name="olive oil"), kilojoules) is None
+
+
+def test_the_next_search_is_made_only_where_it_is_needed() -> None:
+    made = []
+
+    def searches():
+        for tier in (hits("Milk, whole"), hits("Milk, NFS")):
+            made.append(tier)
+            yield tier
+
+    found = choose_from(FoodQuery(name="milk"), searches())
+    assert found is not None
+    assert found.description == "Milk, whole"
+    assert len(made) == 1
+
+
+def test_an_odd_variety_gives_way_to_a_plain_record_of_the_second_search_but_not_of_the_third():
+    odd, plain = hits("Milk, chocolate, reduced fat, low sodium"), hits("Milk, NFS")
+    query = FoodQuery(name="milk")
+    assert choose_from(query, [odd, plain]) == plain[0]
+    assert choose_from(query, [odd, [], plain]) == odd[0]
+    assert choose_from(query, [[], [], plain]) == plain[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("french_fries", "french fries"),
+        ("Crème brûlée", "creme brulee"),
+        ("milk: whole", "milk whole"),
+        ("donuts", "doughnut"),
+        ("Prawns", "shrimp"),
+        ("chocolate chip cookies", "chocolate chip cookies"),
+        ("a glass of milk", "milk"),
+        ("table", ""),
+        ("?", ""),
+    ],
+)
+def test_what_is_searched_for(name: str, text: str) -> None:
+    assert search_text(name) == text
+
+
+@given(st.text(max_size=300), st.lists(st.text(max_size=80), max_size=4))
+def test_any_text_is_read_without_raising(name: str, descriptions: list[str]) -> None:
+    found = choose(FoodQuery(name=name), hits(*descriptions))
+    assert found is None or found.description in descriptions
+    assert ":" not in search_text(name)
