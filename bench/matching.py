@@ -2,8 +2,9 @@
 
 ``tests/eval/searches.json`` holds queries with the hits a lexical search finds for them, tier by
 tier, and which of these are right; for the unanswerable, none. The vocabulary was tuned on the
-half "tune"; "held" was written afterwards and only measured, its expectations corrected where a
-right record had been overlooked.
+part "tune". The smaller part "held" was written after that tuning and not tuned on, but it is not
+untouched: expectations that had overlooked a right record were corrected in it, and one rule came
+out of it (where raw meat is asked for, the record must say that it is raw).
 """
 
 import json
@@ -26,7 +27,7 @@ _UNITS = {"208": "KCAL", "957": "KCAL", "958": "KCAL", "307": "MG"}
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one half."""
+    """Of one part."""
 
     precision: float
     """Share of the answerable queries whose first answer is right; no answer counts as wrong."""
@@ -46,7 +47,7 @@ def searches() -> Mapping[str, Any]:
 
 @cache
 def measure(half: str) -> Figures:
-    """Ask every query of the half as the provider does."""
+    """Ask every query of the part as the provider does."""
     right: dict[bool, list[bool]] = {True: [], False: []}
     wrong: list[tuple[str, str | None]] = []
     for query in searches()["queries"]:
@@ -94,7 +95,7 @@ def _hit(fdc_id: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print both halves."""
+    """Print both parts."""
     for half in HALVES:
         figures = measure(half)
         print(
