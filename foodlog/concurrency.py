@@ -167,6 +167,11 @@ class CircuitBreaker:
             self._open_until = None
             self._probing = False
 
+    def released(self) -> None:
+        """A call that passed told nothing about the provider."""
+        with self._lock:
+            self._probing = False
+
     def failed(self, stay_away: float | None = None) -> None:
         """A call that passed failed; ``stay_away``: seconds the provider asked for."""
         with self._lock:
@@ -200,10 +205,12 @@ class Guard:
         self._breaker = breaker
         self._last_error: tuple[str, float] | None = None
 
-    def call(self, function: Callable[..., T], *args: Any, timeout: float) -> T:
+    def call(self, function: Callable[..., T], *args: Any, timeout: float, fair: bool = True) -> T:
         """``function(*args)`` within ``timeout`` seconds.
 
-        Raises :class:`ProviderError` for whatever goes wrong, with a sentence for operators.
+        ``fair``: whether that is time enough; where it is not, running out of it does not count
+        against the provider. Raises :class:`ProviderError` for whatever goes wrong, with a
+        sentence for operators.
         """
         if timeout <= 0:
             raise ProviderTimeout(f"{self.name}: no time was left to ask")
@@ -219,7 +226,10 @@ class Guard:
             self._breaker.succeeded()
             raise
         except ProviderError as error:
-            self._note(error)
+            if fair or not isinstance(error, ProviderTimeout):
+                self._note(error)
+            else:
+                self._breaker.released()
             raise
         self._breaker.succeeded()
         return answer

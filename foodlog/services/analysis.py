@@ -32,6 +32,9 @@ DEFAULT_SERVING = 100.0
 """Grams assumed of a single food whose household serving no source knows."""
 LAST_CHANCE = 0.2
 """Seconds a provider gets even when the deadline is spent, so that a local one still answers."""
+FAIR_CHANCE = 1.0
+"""Seconds, or its own time-out if shorter, from which a provider can be blamed for its silence:
+with less, those before it used up the time."""
 CANDIDATES = 10
 """Labels kept of a classification."""
 LABEL_LENGTH = 200
@@ -49,7 +52,8 @@ class Asked(Generic[P]):
         """``method(*args)`` within its own time-out (option ``timeout``) or what is left."""
         own = self.provider.options.get("timeout") or float("inf")
         timeout = min(own, max(deadline.left(), LAST_CHANCE))
-        return self.guard.call(method, *args, timeout, timeout=timeout)
+        fair = timeout >= min(own, FAIR_CHANCE)
+        return self.guard.call(method, *args, timeout, timeout=timeout, fair=fair)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

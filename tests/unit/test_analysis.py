@@ -287,6 +287,23 @@ def test_a_spent_deadline_still_leaves_local_providers_a_moment(photo):
     assert classifier.calls[0][1] == pytest.approx(0.2)
 
 
+def test_a_provider_is_not_blamed_where_others_used_up_its_time(photo):
+    gate = threading.Event()
+    late = FakeClassifier(lambda: gate.wait(5))
+    guarded = asked(late)
+    subject = Analyst(
+        classifiers=[guarded],
+        sources=[],
+        fallback=asked(FakeFallback()),
+        dishes=Dishes([TOAST]),
+        rules=Rules(threshold=0.5, min_coverage=0.6),
+        clock=lambda: NOON,
+    )
+    subject.classify(photo, Deadline(0))
+    gate.set()
+    assert guarded.guard.status.last_error is None
+
+
 def test_resolving_a_dish_scales_it_to_the_weight_asked_for():
     subject = analyst(sources=[FakeSource(EVERYTHING)])
     whole = subject.resolve("toast", None, Deadline(5))

@@ -173,6 +173,25 @@ def test_guard_gives_up_on_a_call_that_hangs(clock, gate):
         guard.call(gate.wait, 5, timeout=0.01)
 
 
+def test_guard_does_not_blame_a_provider_for_time_it_never_had(clock, gate):
+    subject = breaker(clock)
+    guard = Guard("g", 5, subject)
+    for _ in range(4):
+        with pytest.raises(ProviderTimeout):
+            guard.call(gate.wait, 5, timeout=0.01, fair=False)
+    assert guard.status == GuardStatus("closed", None, None)
+
+
+def test_a_probe_without_a_fair_chance_leaves_room_for_another(clock, gate):
+    subject = breaker(clock)
+    subject.failed(10)
+    clock.now += 10
+    guard = Guard("g", 5, subject)
+    with pytest.raises(ProviderTimeout):
+        guard.call(gate.wait, 5, timeout=0.01, fair=False)
+    assert guard.call(int, timeout=5) == 0
+
+
 def test_guard_fails_at_once_when_all_its_threads_hang(gate):
     guard = Guard("g", 1, CircuitBreaker(failures=100))
     with pytest.raises(ProviderTimeout):
