@@ -173,7 +173,7 @@ def fill(storage: AwsStorage, meals: list[Meal]) -> None:
 
 
 def test_5000_meals_are_paged_while_others_come_and_go(on_dynalite: AwsStorage) -> None:
-    stable = [meal(n, consumed_at=NOON + timedelta(seconds=n // 4)) for n in range(5000)]
+    stable = [meal(n, consumed_at=NOON + timedelta(seconds=n // 7)) for n in range(5000)]
     fill(on_dynalite, stable + [replace(m, id="b" + m.id[1:], user_id="bob") for m in stable[:99]])
     seen, passing = [], 0
     for turn, page in enumerate(pages(on_dynalite.meals, "ann", 250)):
