@@ -14,7 +14,7 @@ from foodlog.config import Config, load_config
 from foodlog.discovery import discover
 from foodlog.error_answers import ErrorAnswers
 from foodlog.errors import FoodLogError
-from foodlog.middleware import BodyLimit, RequestLog, SafeHeaders, cors
+from foodlog.middleware import BodyLimit, CrossOrigin, RequestLog, SafeHeaders
 from foodlog.plugins import Plugins, Selection, select
 from foodlog.routes import routes
 from foodlog.worker import Worker
@@ -46,7 +46,7 @@ class Application(asgi.App[asgi.Request, asgi.Response]):
         super().__init__(
             middleware=[
                 RequestLog(),
-                cors(config.cors.origins),
+                CrossOrigin(config.cors.origins, config.cors.max_age),
                 SafeHeaders(),
                 BodyLimit(config.limits.body_bytes),
                 _Lifespan(self),

@@ -4,9 +4,8 @@ import logging
 import os
 import re
 from time import perf_counter
-from typing import Any
 
-from falcon import CORSMiddleware, asgi
+from falcon import CORSMiddleware, Request, Response, asgi
 
 from foodlog.errors import TooLarge
 from foodlog.logs import request_id
@@ -67,9 +66,24 @@ class SafeHeaders:
         resp.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
 
-def cors(origins: tuple[str, ...]) -> Any:
+class CrossOrigin(CORSMiddleware):
     """Cross-origin access without cookies: the token travels in a header."""
-    return CORSMiddleware(
-        allow_origins="*" if "*" in origins else origins,
-        expose_headers=("X-Request-ID", "Retry-After", "Location", "Link"),
-    )
+
+    def __init__(self, origins: tuple[str, ...], max_age: int) -> None:
+        """``origins``: who may read answers, or ``*``; ``max_age``: seconds for which a browser
+        may remember what a preflight said."""
+        super().__init__(
+            allow_origins="*" if "*" in origins else origins,
+            expose_headers=("X-Request-ID", "Retry-After", "Location", "Link"),
+        )
+        self._max_age = str(max_age)
+
+    def process_response(
+        self, req: Request, resp: Response, resource: object, req_succeeded: bool
+    ) -> None:
+        """Add the headers; an answer that depends on the origin says so to caches."""
+        super().process_response(req, resp, resource, req_succeeded)
+        if self.allow_origins != "*":
+            resp.append_header("Vary", "Origin")
+        if resp.get_header("Access-Control-Max-Age"):
+            resp.set_header("Access-Control-Max-Age", self._max_age)

@@ -78,6 +78,7 @@ def test_current_app_may_ask_from_another_origin_before_it_sends_a_token(client)
     assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
     assert "authorization" in preflight.headers["Access-Control-Allow-Headers"]
     assert "Access-Control-Allow-Credentials" not in preflight.headers
+    assert preflight.headers["Access-Control-Max-Age"] == "3600"
 
 
 def test_current_app_reads_the_message_of_an_error(client):
