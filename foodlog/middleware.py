@@ -66,7 +66,7 @@ class SafeHeaders:
         resp.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
 
-class CrossOrigin(CORSMiddleware):
+class CrossOrigin(CORSMiddleware):  # type: ignore[type-arg]
     """Cross-origin access without cookies: the token travels in a header."""
 
     def __init__(self, origins: tuple[str, ...], max_age: int) -> None:
