@@ -2,31 +2,29 @@
 
 In a plugin's tests, with pytest::
 
-    from foodlog.testing.storage import StorageTests
+    from foodlog.testing import StorageTests, build
 
     class TestPostgresStorage(StorageTests):
         @pytest.fixture
-        def provider(self):
-            return PostgresStorage({...}, context)     # empty; the suite closes it
+        def provider(self, database):
+            return build(PostgresStorage, url=database)    # empty; the suite closes it
 """
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 
 import pytest
 
 from foodlog.errors import ProviderError
 from foodlog.providers import Storage
+from foodlog.testing.provider import Failing, ProviderTests
 from foodlog.testing.storage_meals import MealStoreTests, meal
 from foodlog.testing.storage_photos import PhotoStoreTests
 from foodlog.testing.storage_users import UserStoreTests, user
 
-Failing = Callable[[], AbstractContextManager[None]]
-"""Gives a context in which the provider's writes fail."""
+__all__ = ["Failing", "StorageTests"]
 
 
-class StorageTests(MealStoreTests, UserStoreTests, PhotoStoreTests):
+class StorageTests(ProviderTests, MealStoreTests, UserStoreTests, PhotoStoreTests):
     """Every rule of the storage port. Inherit and give a ``provider`` fixture."""
 
     @pytest.fixture
@@ -39,31 +37,10 @@ class StorageTests(MealStoreTests, UserStoreTests, PhotoStoreTests):
         """Override to have repeating tried: in the context it gives, writes must raise."""
         return None
 
-    @pytest.fixture(autouse=True)
-    def close(self, provider: Storage) -> Iterator[Callable[[], None]]:
-        """Closes the provider once, at the latest when the test ends."""
-        closed: list[bool] = []
-
-        def close_once() -> None:
-            if not closed:
-                closed.append(True)
-                provider.close()
-
-        yield close_once
-        close_once()
-
-    def test_check_of_a_working_storage_passes(self, provider: Storage) -> None:
-        """check() is silent where all is well: readiness and ``foodlog check`` rest on it."""
-        provider.check()
-
-    def test_close_leaves_no_thread(self, provider: Storage, close: Callable[[], None]) -> None:
-        """close() ends the threads the provider started, or the worker could not exit."""
-        before = set(threading.enumerate())
+    def use(self, provider: Storage) -> None:
+        """Store a meal and a photo."""
         provider.meals.add(meal(1))
         provider.photos.put("ann/1.jpg", b"photo", "image/jpeg")
-        close()
-        left = set(threading.enumerate()) - before
-        assert not left, f"close() must end the provider's own threads; still alive: {left}"
 
     def test_writes_are_safe_to_repeat_after_a_failure(
         self, provider: Storage, flaky: Failing | None

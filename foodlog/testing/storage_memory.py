@@ -1,5 +1,6 @@
 """A storage in memory: for tests of what stands on the ports."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +14,8 @@ from foodlog.providers import Context, MealStore, PhotoStore, Storage, UserStore
 from foodlog.records import EPOCH
 
 Guard = Callable[[], AbstractContextManager[None]]
+
+_KEY = re.compile(r"(?:\w[\w-]{0,254}/){0,2}\w[\w.-]{0,254}", re.ASCII)
 
 
 class MemoryStorage(Storage):
@@ -58,11 +61,14 @@ class MemoryPhotos(PhotoStore):
         self._photos: dict[str, tuple[bytes, str, datetime]] = {}
         self.base_url: str | None = None
 
-    def put(self, key: str, data: bytes, content_type: str) -> None:  # noqa: D102 - the port says it, here and below
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Store. ValueError: a bad key."""
+        if not _KEY.fullmatch(key):
+            raise ValueError("not a photo key")
         with self._guard():
             self._photos[key] = (data, content_type, self._clock())
 
-    def get(self, key: str) -> tuple[bytes, str] | None:  # noqa: D102
+    def get(self, key: str) -> tuple[bytes, str] | None:  # noqa: D102 - the port says it, here and below
         with self._guard():
             found = self._photos.get(key)
         return None if found is None else found[:2]
