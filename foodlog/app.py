@@ -17,7 +17,7 @@ from foodlog.errors import FoodLogError
 from foodlog.middleware import BodyLimit, CrossOrigin, RequestLog, SafeHeaders
 from foodlog.plugins import Plugins, Selection, select
 from foodlog.routes import routes
-from foodlog.worker import Worker
+from foodlog.worker import Worker, dish_table
 
 
 def create_app(
@@ -35,6 +35,7 @@ def create_app(
     settings = config if isinstance(config, Config) else load_config(config)
     logs.configure(settings.logging.level, settings.logging.format)
     settings.auth.key()
+    dish_table(settings)  # read before the fork, so that workers share it and errors are told once
     found = discover(plugins)
     return Application(settings, found, select(found, settings))
 

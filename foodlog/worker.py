@@ -14,6 +14,7 @@ from pluggy import HookImpl
 from foodlog import dishes
 from foodlog.concurrency import CircuitBreaker, Deadline, Guard, Pool
 from foodlog.config import Config
+from foodlog.dishes import Dishes
 from foodlog.errors import Overloaded
 from foodlog.models import Meal
 from foodlog.passwords import Passwords
@@ -39,6 +40,12 @@ def now() -> datetime:
 def new_id() -> str:
     """A fresh id of 32 hexadecimal digits."""
     return uuid4().hex
+
+
+def dish_table(config: Config) -> Dishes:
+    """The dishes with the operator's ingredient weights; raises
+    :class:`foodlog.errors.ConfigError` that names the dish and the ingredient."""
+    return dishes.load().with_weights(config.prediction.ingredient_weights)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +83,7 @@ class Pipeline:
         Raises :class:`foodlog.errors.ConfigError` or :class:`foodlog.errors.ProviderError`
         with a sentence for the operator.
         """
-        table = dishes.load().with_weights(config.prediction.ingredient_weights)
+        table = dish_table(config)
         self._config = config
         self.guards: list[tuple[str, str, Guard]] = []
         """Kind and name of each provider that is asked, and the guard it is asked through."""

@@ -10,6 +10,7 @@ from foodlog.config import load_config
 from foodlog.discovery import discover
 from foodlog.errors import ConfigError
 from foodlog.plugins import select
+from foodlog.worker import dish_table
 
 
 def register(subparsers: Any) -> None:
@@ -27,6 +28,7 @@ def run(arguments: argparse.Namespace) -> NoReturn:
     """Become gunicorn. Raises :class:`foodlog.errors.ConfigError` before, where it could not."""
     config = load_config(arguments.config)
     select(discover(), config)
+    dish_table(config)
     _require_free(arguments.host, arguments.port)
     os.environ["FOODLOG_CONFIG"] = config.name
     command = [sys.executable, "-m", "gunicorn", "--config", "python:foodlog.gunicorn_settings"]

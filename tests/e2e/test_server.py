@@ -183,6 +183,16 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(server, config, tmp_path
     assert "--port" in said
 
 
+def test_a_wrong_ingredient_weight_is_named_with_dish_and_ingredient(config, tmp_path):
+    weights = '{"greek salad": {"feta cheese": -5}}'
+    code, said = refused(
+        "--port", "0", cwd=tmp_path, environ={"HF_INGREDIENT_WEIGHT_OVERRIDES": weights}
+    )
+    assert code == 2
+    assert "greek salad" in said
+    assert "feta cheese" in said
+
+
 def test_a_folder_that_cannot_be_used_is_named_with_its_setting(config, tmp_path):
     (tmp_path / "uploads").write_text("a file where the folder should be")
     code, said = refused("--config", str(config), "--port", "0", cwd=tmp_path)
