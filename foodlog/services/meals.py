@@ -1,7 +1,7 @@
 """A user's log: meals are predicted, entered by hand, stored and listed here.
 
-The order is photo, then row. A row that fails takes its photo with it; a repeat under the same
-idempotency key finds what is stored and changes nothing.
+The order is photo, then row. A row that surely failed takes its photo with it; a repeat under the
+same idempotency key finds what is stored and changes nothing.
 """
 
 import logging
@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from foodlog.concurrency import Deadline, Pool
-from foodlog.errors import NotFound, ProviderError, ProviderTimeout, Unprocessable
+from foodlog.errors import (
+    ClientError,
+    NotFound,
+    ProviderError,
+    ProviderTimeout,
+    Unprocessable,
+)
 from foodlog.models import Meal, Nutrients, Page, Position, User
 from foodlog.photos import Photo
 from foodlog.providers import Storage
@@ -174,14 +180,11 @@ class MealLog:
     def _add(self, meal: Meal) -> Meal:
         try:
             stored = self._meals.add(meal)
-        except ProviderError:
-            # The answer may have been lost after the row was written; only a row that is
-            # surely not there may cost the photo.
-            found = self._meals.get(meal.id)
-            if found is None:
-                self._delete_photo(meal.photo_key)
-                raise
-            stored = found
+        except ClientError:  # refused as it is: surely not stored
+            self._delete_photo(meal.photo_key)
+            raise
+        except ProviderError as error:
+            stored = self._found_after(error, meal)
         if stored.photo_key != meal.photo_key:
             self._delete_photo(meal.photo_key)
         if stored.fingerprint != meal.fingerprint:
@@ -189,6 +192,19 @@ class MealLog:
         if stored == meal:
             self._on_logged(stored)
         return stored
+
+    def _found_after(self, error: ProviderError, meal: Meal) -> Meal:
+        """The row whose answer was lost; where there is none, ``error`` is raised again.
+
+        Only a row that is surely not there may cost the photo. After a time-out it may still
+        come; if it never does, sweeping finds the photo.
+        """
+        found = self._meals.get(meal.id)
+        if found is not None:
+            return found
+        if not isinstance(error, ProviderTimeout):
+            self._delete_photo(meal.photo_key)
+        raise error
 
     def _discard(self, photo_key: str, putting: "Future[None]") -> None:
         """Delete the photo as soon as it is no longer being written."""

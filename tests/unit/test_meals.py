@@ -2,16 +2,25 @@
 
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
 
 from foodlog.concurrency import Deadline, Pool
-from foodlog.errors import NotFound, ProviderError, ProviderTimeout, Rejected, Unprocessable
+from foodlog.errors import (
+    NotFound,
+    ProviderError,
+    ProviderTimeout,
+    Rejected,
+    TooLarge,
+    Unprocessable,
+)
 from foodlog.models import Nutrients, User
 from foodlog.photos import verify
 from foodlog.services.analysis import Analysis, Finding
 from foodlog.services.meals import Details, ManualMeal, MealLog
+from foodlog.services.sweep import find_orphans
 from foodlog.testing import photos
 from foodlog.testing.fakes import NOON
 from foodlog.testing.storage_memory import MemoryStorage
@@ -81,10 +90,15 @@ class Meals:
     def __init__(self, inner, order):
         self._inner, self._order = inner, order
         self.lose_request = self.lose_answer = self.fail_get = False
+        self.refuse = None
+        self.late = []
 
     def add(self, meal):
         if self.lose_request:
             raise ProviderError("no route")
+        if self.refuse:
+            self.late.append(meal)
+            raise self.refuse
         stored = self._inner.add(meal)
         self._order.append("row")
         if self.lose_answer:
@@ -173,6 +187,29 @@ def test_a_row_that_is_not_stored_takes_its_photo_with_it(world, photo):
     with pytest.raises(ProviderError):
         world.predict(photo)
     assert world.keys() == world.rows() == world.logged == []
+
+
+@pytest.mark.parametrize("refusal", [TooLarge("over 400 KB"), Unprocessable("too deep")])
+def test_a_row_that_is_refused_as_it_is_takes_its_photo_with_it(world, photo, refusal):
+    world.meals.refuse = refusal
+    with pytest.raises(type(refusal)) as told:
+        world.predict(photo)
+    assert told.value is refusal
+    assert world.keys() == world.rows() == world.logged == []
+
+
+def test_a_row_that_comes_after_it_was_given_up_finds_its_photo(world, photo):
+    world.meals.refuse = ProviderTimeout("no answer")
+    with pytest.raises(ProviderTimeout):
+        world.predict(photo)
+    world.meals.refuse = None
+    (late,) = world.meals.late
+    world.meals.add(late)
+    assert world.keys() == [late.photo_key]
+    later = datetime.now(UTC) + timedelta(hours=2)
+    assert find_orphans(world.storage, later) == []
+    world.meals.delete(late.id)
+    assert [orphan.key for orphan in find_orphans(world.storage, later)] == [late.photo_key]
 
 
 def test_a_row_whose_answer_was_lost_is_found_and_keeps_its_photo(world, photo):
