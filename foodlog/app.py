@@ -9,7 +9,7 @@ from falcon import asgi
 from falcon.media import MultipartFormHandler
 
 from foodlog import logs
-from foodlog.bodies import BoundedBody
+from foodlog.bodies import BoundedBody, Budget
 from foodlog.config import Config, load_config
 from foodlog.discovery import discover
 from foodlog.error_answers import ErrorAnswers
@@ -60,6 +60,7 @@ class Application(asgi.App[asgi.Request, asgi.Response]):
         """Why the worker could not be built, in a sentence for the operator."""
         self._plugins = plugins
         self._worker: Worker | None = None
+        self._budget = Budget(config.limits.bodies_bytes)
         self.resp_options.default_media_type = falcon.MEDIA_JSON
         self.req_options.strip_url_path_trailing_slash = True
         self.req_options.auto_parse_qs_csv = False
@@ -103,8 +104,12 @@ class Application(asgi.App[asgi.Request, asgi.Response]):
         elif scope["type"] == "http":
             # ASGI promises iterables, which may be good for one look only.
             scope["headers"] = [tuple(pair) for pair in scope["headers"]]
-            body = BoundedBody(scope, receive, send, self.config.limits.body_bytes)
-            await super().__call__(scope, body.receive, body.send)
+            limit = self.config.limits.body_bytes
+            body = BoundedBody(scope, receive, send, limit, self._budget)
+            try:
+                await super().__call__(scope, body.receive, body.send)
+            finally:
+                body.close()
         else:
             await super().__call__(scope, receive, send)
 

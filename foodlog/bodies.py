@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from foodlog.errors import TooLarge
+from foodlog.errors import Overloaded, TooLarge
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -20,19 +20,41 @@ LINGER_BODIES = 3
 that is still sending would lose the answer if the connection were closed under it."""
 
 
+class Budget:
+    """How many bytes of all bodies together may be in memory. For one event loop."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def take(self, size: int) -> None:
+        """Count bytes that came in; raises :class:`Overloaded` where there are too many."""
+        self._left -= size
+        if self._left < 0:
+            raise Overloaded("the bodies being read are over limits.bodies_bytes", retry_after=2)
+
+    def give_back(self, size: int) -> None:
+        """Count bytes that are let go."""
+        self._left += size
+
+
 class BoundedBody:
     """The ``receive`` and ``send`` of one request whose body may have ``limit`` bytes."""
 
-    def __init__(self, scope: Any, receive: Receive, send: Send, limit: int) -> None:
+    def __init__(
+        self, scope: Any, receive: Receive, send: Send, limit: int, budget: Budget
+    ) -> None:
         self._receive = receive
         self._send = send
         self._limit = limit
+        self._budget = budget
+        self._taken = 0
         self._size = 0
         self._complete = False
         self._refused = _declared_length(scope) > limit
 
     async def receive(self) -> Event:
-        """The next event; raises :class:`TooLarge` once more than the limit has come.
+        """The next event; raises :class:`TooLarge` once more than the limit has come, and
+        :class:`Overloaded` once all bodies together are over their budget.
 
         Of a body that says that it is too long nothing is read: it seems empty, so that the
         request reaches the middleware that refuses it.
@@ -42,7 +64,14 @@ class BoundedBody:
         event = await self._next()
         if self._size > self._limit:
             raise TooLarge(f"The body is over {self._limit} bytes.")
+        size = len(event.get("body", b""))
+        self._taken += size
+        self._budget.take(size)
         return event
+
+    def close(self) -> None:
+        """The request is over and its body let go."""
+        self._budget.give_back(self._taken)
 
     async def send(self, event: Event) -> None:
         """Pass the event on. An answer to a body that has not come whole closes the connection,

@@ -92,9 +92,14 @@ class Limits:
     body_bytes: int = setting(
         options.Size(KIB, 110 * MIB), 11 * MIB, "A request's body; more than `photo_bytes`."
     )
+    bodies_bytes: int = setting(
+        options.Size(MIB, 1024 * 1024 * MIB),
+        512 * MIB,
+        "All bodies that one worker has in memory; who comes beyond gets a 503.",
+    )
     json_bytes: int = setting(options.Size(KIB, 10 * MIB), 64 * KIB, "A JSON body.")
     json_depth: int = setting(options.Whole(2, 200), 32, "Levels of a JSON body.")
-    photo_megapixels: int = setting(options.Whole(1, 178), 50, "Pixels of a photo, in millions.")
+    photo_megapixels: int = setting(options.Whole(1, 89), 50, "Pixels of a photo, in millions.")
     photo_side: int = setting(options.Whole(16, 65_000), 12_000, "A photo's longer side, pixels.")
     parts: int = setting(options.Whole(2, 64), 8, "Parts of a multipart body.")
     history_default: int = setting(
