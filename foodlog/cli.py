@@ -10,10 +10,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from foodlog.commands import aws, check, config, lookup, migrate, plugins, predict, serve
+from foodlog.commands import aws, check, config, lookup, migrate, openapi, plugins, predict, serve
 from foodlog.errors import ConfigError, FoodLogError, ProviderError
 
-COMMANDS = (serve, predict, lookup, check, config, plugins, aws, migrate)
+COMMANDS = (serve, predict, lookup, check, config, plugins, aws, migrate, openapi)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ from foodlog.config import Config
 from foodlog.models import User
 from foodlog.photos import PhotoLimits
 from foodlog.resources.accounts import LogIn, Me, SignUp
+from foodlog.resources.documents import ApiDocument, DocsAsset, DocsPage
 from foodlog.resources.health import Health, Ready
 from foodlog.resources.meals import History, LegacyMeals, Lists, Predict, SaveMeal
 from foodlog.resources.photos import Photos, Upload
@@ -24,7 +25,7 @@ QUICK_SECONDS = 15.0
 
 
 def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
-    """Every route and its resource; all of them a second time under the legacy prefix."""
+    """Every route and its resource; those of the API a second time under the legacy prefix."""
     limits = config.limits
     photo_limits = PhotoLimits(
         max_bytes=limits.photo_bytes,
@@ -77,6 +78,11 @@ def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
     if prefix:
         legacy = [*table, ("/signup", sign_up), ("/login", log_in), ("/profile", me)]
         table += [(prefix + path, resource) for path, resource in legacy]
+    table += [
+        ("/openapi.yaml", ApiDocument()),
+        ("/docs", DocsPage()),
+        ("/docs/{name}", DocsAsset(workers)),
+    ]
     return table
 
 

@@ -80,6 +80,11 @@ class Amount(fields.Field[float]):
         return value
 
 
+def _help(text: str) -> dict[str, str]:
+    """Metadata of a field that the API document shows."""
+    return {"description": text}
+
+
 class _Input(Schema):
     class Meta:
         unknown = RAISE
@@ -90,12 +95,12 @@ class Credentials(_Input):
 
     # What an e-mail and a password must look like is for the accounts to say, so that a log-in
     # with anything else gets the one answer every failed log-in gets.
-    email = fields.String(required=True)
-    password = fields.String(required=True)
+    email = fields.String(required=True, metadata=_help("At most 254 bytes."))
+    password = fields.String(required=True, metadata=_help("8 to 1,024 characters."))
 
 
 class _Details(_Input):
-    consumed_at = Moment()
+    consumed_at = Moment(metadata=_help("When it was eaten, ISO 8601; now, if it is not said."))
     meal_type = fields.String(validate=validate.OneOf(MEAL_TYPES))
     note = Text(longest=2000, multiline=True)
 
@@ -103,7 +108,7 @@ class _Details(_Input):
 class PredictFields(_Details):
     """The text parts of ``POST /predict`` beside the photo."""
 
-    meal_date = Moment()
+    meal_date = Moment(metadata=_help("When it was eaten; goes before `consumed_at`."))
 
 
 class NutritionFacts(_Input):
@@ -126,13 +131,13 @@ class SaveMeal(_Details):
     """The body of ``POST /save_meal``."""
 
     name = Text(longest=200, required=True)
-    calories = Amount(most=20_000, required=True)
-    date = Day()
+    calories = Amount(most=20_000, required=True, metadata=_help("Kilocalories."))
+    date = Day(metadata=_help("The day it was eaten, YYYY-MM-DD; `consumed_at` goes before."))
     ingredients = fields.List(Text(longest=200, required=True), validate=validate.Length(max=50))
     nutrition_facts = fields.Nested(NutritionFacts)
 
 
-class _WholeText(fields.Integer):
+class WholeText(fields.Integer):
     """A whole number in a query: digits only."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
@@ -146,22 +151,25 @@ class _WholeText(fields.Integer):
 class PageQuery(_Input):
     """The query of ``GET /meals``."""
 
-    limit = _WholeText()
-    cursor = fields.String(validate=validate.Length(max=1000))
+    limit = WholeText(metadata=_help("Meals on the page; more than 500 are not given."))
+    cursor = fields.String(
+        validate=validate.Length(max=1000),
+        metadata=_help("The page after the one this came with; all else must be equal."),
+    )
 
 
 class HistoryQuery(PageQuery):
     """The query of ``GET /history``; ``from`` is included, ``to`` is not."""
 
-    since = Moment(data_key="from")
-    until = Moment(data_key="to")
+    since = Moment(data_key="from", metadata=_help("Eaten then or later; ISO 8601."))
+    until = Moment(data_key="to", metadata=_help("Eaten before then; ISO 8601."))
     meal_type = fields.String(validate=validate.OneOf(MEAL_TYPES))
 
 
 class PhotoQuery(_Input):
     """The query of ``GET /uploads/{key}``; both or, in single-user mode, neither."""
 
-    expires = _WholeText()
+    expires = WholeText()
     signature = fields.String(validate=validate.Length(max=200))
 
 

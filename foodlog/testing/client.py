@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from uuid import uuid4
 
 from falcon import testing
@@ -63,6 +63,9 @@ class Client:
     A context manager. ``token``: sent with every request once :meth:`new_user` was called.
     """
 
+    watch: ClassVar[Callable[["Client", str, str, testing.Result], None]] = lambda *_: None
+    """Called with the client, the method, the path and each answer; may raise."""
+
     def __init__(
         self, config: str, plugins: Iterable[object] = (), environ: Mapping[str, str] | None = None
     ) -> None:
@@ -93,9 +96,12 @@ class Client:
         path, _, query = path.partition("?")
         if query:
             kwargs["query_string"] = query
-        return self._runner.run(
-            self._conductor.simulate_request(method, path, headers=headers, **kwargs)
-        )
+        return self._runner.run(self._send(method=method, path=path, headers=headers, **kwargs))
+
+    async def _send(self, *, method: str, path: str, **kwargs: Any) -> testing.Result:
+        answer: testing.Result = await self._conductor.simulate_request(method, path, **kwargs)
+        self.watch(method, path, answer)
+        return answer
 
     def beside(
         self,
@@ -110,9 +116,8 @@ class Client:
         """
 
         async def run() -> tuple[list[testing.Result], list[testing.Result]]:
-            send = self._conductor.simulate_request
-            hanging = [asyncio.ensure_future(send(**request)) for request in slow]
-            answers = [await send(**request) for request in quick]
+            hanging = [asyncio.ensure_future(self._send(**request)) for request in slow]
+            answers = [await self._send(**request) for request in quick]
             release(answers)
             return list(await asyncio.gather(*hanging)), answers
 
