@@ -1,0 +1,239 @@
+"""A reader: goes through a page in a folder and checks that everything is as the page says."""
+
+import ast
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from foodlog.config import parse_config, shipped_files
+from foodlog.discovery import discover
+from foodlog.plugins import select
+from foodlog.settings import SECTIONS
+
+from .matching import matches
+from .pages import CHECKED, PLAIN, REPOSITORY, SHELLS, Block, commands
+from .sessions import Session
+
+WRITTEN = "127.0.0.1:5000"
+"""Where the server listens on every page."""
+CONFIGURATION = {*SECTIONS, "storage", "classifiers", "nutrition", "fallback"}
+
+_SERVER = re.compile(r"^(?P<environ>(?:\w+=\S* )*)(?P<program>make run|foodlog serve|gunicorn)\b")
+# What a page calls "make" is looked up, not made: the test may be running under make itself.
+_SHELL = 'make() { command make --no-print-directory -n -C "$REPOSITORY" "$@" > /dev/null; }\n'
+_WAIT = """
+for _ in $(seq 600); do
+  curl -sf -o /dev/null http://{address}/health && break
+  kill -0 $SERVER 2> /dev/null || break
+  sleep 0.1
+done
+sed '/route.*\\/health/d' {log}
+curl -sf -o /dev/null http://{address}/health
+"""
+
+
+class Wrong(AssertionError):
+    """A page says what is not so."""
+
+
+class Reader:
+    """Runs the blocks of one page in ``folder``, in order; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._address = f"127.0.0.1:{_free_port()}"
+        self._stack = contextlib.ExitStack()
+        self._sessions: dict[str, Session] = {}
+        self._serving = False
+        self._printed: str | None = None
+        self._count = 0
+        _furnish(folder)
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def read(self, block: Block) -> None:
+        """Do what the block says. Raises :class:`Wrong`."""
+        if block.language not in (*CHECKED, *PLAIN):
+            raise Wrong(f"{block.place}: {block.language!r} is none of {(*CHECKED, *PLAIN)}")
+        check_syntax(block)
+        if block.output:
+            self._expect(block, block.text, self._printed)
+        elif block.file:
+            self._write(block.file, block.text)
+        elif not block.not_run:
+            self._run(block)
+
+    def _run(self, block: Block) -> None:
+        if block.language in SHELLS:
+            shown = commands(block)
+            for number, (command, output) in enumerate(shown, 1):
+                code = block.exit if number == len(shown) else 0
+                self._command(block, command, output, code)
+        elif block.language in ("python", "javascript"):
+            if block.language == "python" or shutil.which("node"):
+                self._execute(block, block.language, block.text, block.exit)
+        elif block.language == "yaml":
+            check_configuration(block)
+
+    def _command(self, block: Block, command: str, shown: str, code: int) -> None:
+        server = _SERVER.match(command)
+        if server and not code:
+            command = self._server_command(server, command)
+        self._execute(block, "bash", command, code, serves=bool(server))
+        if shown:
+            self._expect(block, shown, self._printed)
+
+    def _server_command(self, found: re.Match[str], command: str) -> str:
+        program, rest = found["program"], command[found.end() :].strip().removesuffix("&")
+        if program == "make run":
+            port, config = "5000", "config/local.yaml"
+            for word in rest.split():
+                port = word.removeprefix("PORT=") if word.startswith("PORT=") else port
+                config = word.removeprefix("CONFIG=") if word.startswith("CONFIG=") else config
+            program, rest = "foodlog serve", f"--config {config}"
+        host, port = self._address.split(":")
+        where = f"--bind {self._address}" if program == "gunicorn" else f"--host {host} --port {port}"
+        log = f".server-{self._count}.log"
+        stop = "[ -n \"$SERVER\" ] && kill $SERVER && { wait $SERVER || true; }\n" if self._serving else ""
+        self._serving = True
+        start = f"{found['environ']}{program} {rest.strip()} {where} > {log} 2>&1 &\nSERVER=$!\n"
+        return stop + start + _WAIT.format(address=self._address, log=log)
+
+    def _execute(
+        self, block: Block, language: str, text: str, code: int, serves: bool = False
+    ) -> None:
+        if WRITTEN in text and not self._serving and not serves:
+            self._command(block, "foodlog serve --config config/local.yaml", "", 0)
+        file = self._folder / f".block-{self._count}"
+        self._count += 1
+        file.write_text(text.replace(WRITTEN, self._address), encoding="utf-8")
+        got, printed = self._session(language).run(file)
+        self._printed = self._as_written(printed)
+        if got != code:
+            raise Wrong(f"{block.place}: exit code {got}, not {code}:\n{text}\n{self._printed}")
+
+    def _expect(self, block: Block, shown: str, printed: str | None) -> None:
+        if printed is None:
+            raise Wrong(f"{block.place}: it is the output of nothing")
+        if not matches(shown, printed):
+            raise Wrong(f"{block.place}: shown is\n{shown}\nbut printed was\n{printed}")
+
+    def _as_written(self, printed: str) -> str:
+        for found, written in (
+            (self._address, WRITTEN),
+            (f"{self._folder}/", ""),
+            (f"{REPOSITORY}/", ""),
+        ):
+            printed = printed.replace(found, written)
+        return printed
+
+    def _session(self, language: str) -> Session:
+        if language not in self._sessions:
+            session = Session(language, self._folder, _environ(self._folder))
+            self._sessions[language] = self._stack.enter_context(session)
+            if language == "bash":
+                profile = self._folder / ".profile"
+                profile.write_text(_SHELL)
+                session.run(profile)
+        return self._sessions[language]
+
+    def _write(self, name: str, text: str) -> None:
+        path = (self._folder / name).resolve()
+        assert path.is_relative_to(self._folder.resolve()), name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace(WRITTEN, self._address), encoding="utf-8")
+
+
+def check_syntax(block: Block) -> None:
+    """Refuse what its language cannot read. Raises :class:`Wrong`."""
+    try:
+        if block.language == "python":
+            ast.parse(block.text)
+        elif block.language == "json" and not block.output:
+            json.loads(re.sub(r",?\s*(…|\.\.\.)(?=\s*[\]}])", "", block.text))
+        elif block.language == "yaml":
+            list(yaml.safe_load_all(block.text))
+        elif block.language == "toml":
+            tomllib.loads(block.text)
+        elif block.language in SHELLS:
+            for command, _ in commands(block):
+                _parse_shell(command)
+    except (ValueError, SyntaxError, yaml.YAMLError) as error:
+        raise Wrong(f"{block.place}: {error}") from error
+
+
+def check_configuration(block: Block) -> None:
+    """Refuse a fragment that the shipped default does not work with. Raises :class:`Wrong`."""
+    fragment: Any = yaml.safe_load(block.text)
+    if not isinstance(fragment, dict) or not CONFIGURATION.issuperset(fragment):
+        raise Wrong(f"{block.place}: this is no configuration; mark it as a file or as not run")
+    [local] = [path for path in shipped_files() if path.name == "local.yaml"]
+    whole = yaml.safe_load(local.read_text(encoding="utf-8")) | fragment
+    try:
+        config = parse_config(yaml.safe_dump(whole), block.place, _variables(block.text))
+        select(discover(), config)
+    except Exception as error:
+        raise Wrong(f"{block.place}: {error}") from error
+
+
+def _variables(text: str) -> Mapping[str, str]:
+    names = re.findall(r"\$\{(\w+)[}:-]", text)
+    values = {name: f"{name.lower()}-in-a-test-of-32-bytes" for name in names}
+    values |= {name: "https://example.org/" for name in names if name.endswith("URL")}
+    return {name: value for name, value in values.items() if f"${{{name}}}" in text}
+
+
+def _parse_shell(command: str) -> None:
+    parsed = subprocess.run(
+        ["bash", "-n"], input=command, capture_output=True, text=True, check=False
+    )
+    if parsed.returncode:
+        raise ValueError(parsed.stderr)
+
+
+def _furnish(folder: Path) -> None:
+    """What a reader finds in the folder: the checkout's, as far as pages name it."""
+    (folder / "docs").mkdir()
+    shutil.copy(REPOSITORY / "docs" / "sample-meal.jpg", folder / "docs")
+    shutil.copytree(REPOSITORY / "config", folder / "config")
+    shutil.copy(REPOSITORY / "gunicorn.conf.py", folder)
+    (folder / ".venv").symlink_to(sys.prefix)
+    if (REPOSITORY / "examples").is_dir():
+        kept = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
+        shutil.copytree(REPOSITORY / "examples", folder / "examples", ignore=kept)
+
+
+def _environ(folder: Path) -> Mapping[str, str]:
+    """Nothing of the developer's own; one process serves, on a machine that does other things."""
+    programs = Path(sys.executable).parent
+    return {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "COLUMNS": "80",
+        "REPOSITORY": str(REPOSITORY),
+        "WEB_CONCURRENCY": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
