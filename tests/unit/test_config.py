@@ -101,8 +101,8 @@ def test_settings_cannot_be_changed() -> None:
         (
             "limits: {photo_bites: 3}",
             "limits.photo_bites: no such setting (t.yaml:5); did you mean 'photo_bytes'? Known: "
-            "body_bytes, history_default, history_max, json_bytes, json_depth, parts, "
-            "password_max, password_min, photo_bytes, photo_megapixels, photo_side.",
+            "bodies_bytes, body_bytes, history_default, history_max, json_bytes, json_depth, "
+            "parts, password_max, password_min, photo_bytes, photo_megapixels, photo_side.",
         ),
         (
             "limit: {}",
