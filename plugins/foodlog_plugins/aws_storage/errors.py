@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     CredentialRetrievalError,
     NoCredentialsError,
@@ -74,6 +75,8 @@ def aws_errors(service: str, resource: str) -> Iterator[None]:
         raise refusal(error, service, resource) from error
     except (ConnectTimeoutError, ReadTimeoutError) as error:
         raise ProviderTimeout(f"{resource} did not answer in time.") from error
+    except ConnectionClosedError as error:  # as after a time-out, it may still be done
+        raise ProviderTimeout(f"{resource} broke the connection off before it answered.") from error
     except (
         NoCredentialsError,
         PartialCredentialsError,

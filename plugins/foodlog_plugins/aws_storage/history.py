@@ -6,7 +6,7 @@ put in order by id here. A cursor is therefore a time and an id that need not ex
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import nsmallest
@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from foodlog.models import Meal, Page, Position
-from foodlog.records import EPOCH, from_record, parse_time, time_text
+from foodlog.records import EPOCH, parse_time, time_text
 from foodlog_plugins.aws_storage.attributes import from_item, to_item
 from foodlog_plugins.aws_storage.errors import code_of, message_of
 from foodlog_plugins.aws_storage.table import Table
@@ -66,8 +66,9 @@ class Wanted:
 class History:
     """Pages of the meals' table."""
 
-    def __init__(self, table: Table, index: str) -> None:
-        self._table, self._index = table, index
+    def __init__(self, table: Table, index: str, read: Callable[[Mapping[str, Any]], Meal]) -> None:
+        """``read``: makes a record a meal."""
+        self._table, self._index, self._read = table, index, read
         self._warned = False
 
     def page(self, wanted: Wanted) -> Page:
@@ -89,7 +90,7 @@ class History:
         for call in count(1):  # pragma: no branch - every answer is further back in time
             answer = self._table.client.query(**query)
             records = map(from_item, answer["Items"])
-            meals += [meal for meal in map(from_record, records) if wanted.takes(meal)]
+            meals += [meal for meal in map(self._read, records) if wanted.takes(meal)]
             if "LastEvaluatedKey" not in answer:
                 break
             edge = parse_time(answer["LastEvaluatedKey"]["consumed_at"]["S"])
@@ -125,7 +126,7 @@ class History:
             FilterExpression="user_id = :user",
             ExpressionAttributeValues={":user": {"S": wanted.user_id}},
         )
-        return (meal for meal in map(from_record, records) if wanted.takes(meal))
+        return (meal for meal in map(self._read, records) if wanted.takes(meal))
 
     def _warn(self, error: ClientError) -> None:
         if not self._warned:

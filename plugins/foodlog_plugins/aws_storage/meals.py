@@ -1,9 +1,9 @@
 """Meals in a DynamoDB table, under their id."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foodlog.errors import ProviderError
 from foodlog.models import Meal, Page, Position
@@ -23,9 +23,17 @@ UNVERSIONED = f"attribute_exists(#key) AND (attribute_not_exists(#version) OR {V
 class DynamoMeals(MealStore):
     """Meals; those of the Flask service as they are."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, index: str) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        index: str,
+        photo_key: Callable[[str | None], str | None],
+    ) -> None:
+        """``photo_key``: of the photo a URL shows, where it is one of this storage's."""
         self._table = Table(client, table, "id", "storage.options.meals_table")
-        self._history = History(self._table, index)
+        self._history = History(self._table, index, self._read)
+        self._photo_key = photo_key
 
     def add(self, meal: Meal) -> Meal:
         """Store and return it; where the id is taken, return what is stored instead."""
@@ -39,7 +47,7 @@ class DynamoMeals(MealStore):
     def get(self, meal_id: str) -> Meal | None:
         """The meal, whoever owns it; None where there is none."""
         record = self._table.get(meal_id)
-        return None if record is None else from_record(record)
+        return None if record is None else self._read(record)
 
     def list(
         self,
@@ -71,9 +79,16 @@ class DynamoMeals(MealStore):
 
     def scan(self) -> Iterator[Meal]:
         """Every meal of every user."""
-        return map(from_record, self._table.scan())
+        return map(self._read, self._table.scan())
 
     def try_permissions(self) -> None:
         """Find out whether meals may be read, written, deleted and listed, changing none."""
         self._table.try_permissions()
         self.list("foodlog-check", limit=1)
+
+    def _read(self, record: Mapping[str, Any]) -> Meal:
+        """The meal; of a row of the Flask service with its photo, which it knew by URL alone."""
+        meal = from_record(record)
+        if meal.photo_key or not (key := self._photo_key(meal.image_url)):
+            return meal
+        return replace(meal, photo_key=key)

@@ -1,10 +1,11 @@
 """Photos in an S3 bucket."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -22,6 +23,8 @@ LONGEST_PART = 255
 PROBE = "foodlog-check"
 """A key that no photo has."""
 NO_SUCH_ETAG = '"00000000000000000000000000000000"'
+AMAZONS = r"s3([.-](dualstack\.)?[a-z]{2}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?"
+"""Hosts of S3, with and without a region (S3 User Guide, "Virtual hosting of buckets")."""
 
 
 class S3Photos(PhotoStore):
@@ -33,6 +36,7 @@ class S3Photos(PhotoStore):
         self._signed_seconds = options["presigned_minutes"] * 60
         self._signed = options["acl"] == "private"
         self._resource = f"The bucket {self._bucket} (storage.options.bucket)"
+        self._own_urls = _own_urls(self._bucket, options["s3_endpoint_url"])
         self._headers: dict[str, Any] = {}
         if options["acl"] == "public-read":  # objects are private unless told otherwise
             self._headers["ACL"] = options["acl"]
@@ -75,6 +79,12 @@ class S3Photos(PhotoStore):
         if self._signed:
             return self._signed_url(key)
         return self._base_url + quote(key)
+
+    def key_of(self, url: str | None) -> str | None:
+        """The key of the photo ``url`` shows, where it is one of this bucket's."""
+        path = self._own_urls.fullmatch((url or "").partition("?")[0])
+        key = unquote(path["key"]) if path else ""
+        return key if _is_key(key) else None
 
     def list(self, prefix: str = "") -> Iterator[StoredPhoto]:
         """All photos whose key starts with ``prefix``, read a thousand at a time."""
@@ -122,6 +132,16 @@ class S3Photos(PhotoStore):
     def _base_url(self) -> str:
         # The SDK knows how partitions, endpoints and dots in a bucket's name are written.
         return self._signed_url("x").partition("?")[0].removesuffix("x")
+
+
+def _own_urls(bucket: str, endpoint_url: str | None) -> re.Pattern[str]:
+    """Matches the URLs of a bucket's objects: the bucket is in the host, or begins the path.
+
+    Amazon's are among them whatever the endpoint is: the Flask service wrote no others.
+    """
+    hosts = [AMAZONS, *([re.escape(urlsplit(endpoint_url).netloc)] if endpoint_url else [])]
+    host, name = f"({'|'.join(hosts)})", re.escape(bucket)
+    return re.compile(rf"(?i:https?://({name}\.{host}|{host}/{name}))/(?P<key>[^#]+)")
 
 
 def _is_key(key: str) -> bool:

@@ -102,7 +102,9 @@ class AwsStorage(Storage):
 
         self.clients = Clients(options, context.threads)
         self.photos = S3Photos(self.clients.s3, options)
-        self.meals = DynamoMeals(self.clients.dynamodb, options["meals_table"], HISTORY_INDEX)
+        self.meals = DynamoMeals(
+            self.clients.dynamodb, options["meals_table"], HISTORY_INDEX, self.photos.key_of
+        )
         self.users = DynamoUsers(self.clients.dynamodb, options["users_table"])
         self._permissions_proved = False
 

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
@@ -77,7 +78,7 @@ def test_throttling_passes(code: str) -> None:
     assert (told.status, told.retry_after, told.permanent) == (503, 1, False)
 
 
-@pytest.mark.parametrize("kind", [ReadTimeoutError, ConnectTimeoutError])
+@pytest.mark.parametrize("kind", [ReadTimeoutError, ConnectTimeoutError, ConnectionClosedError])
 def test_no_answer_in_time_is_a_time_out(kind: type[BotoCoreError]) -> None:
     assert isinstance(raised(kind(endpoint_url="https://x.example")), ProviderTimeout)
 

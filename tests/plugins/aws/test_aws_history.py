@@ -90,6 +90,22 @@ def test_a_row_of_the_flask_service_is_read_as_it_is(old: AwsStorage) -> None:
     assert {meal.id for meal in old.meals.scan()} == {FLASK_MEAL["id"], "1" * 32, "2" * 32}
 
 
+def test_a_photo_the_flask_service_stored_is_the_meals_however_it_is_read(
+    storage: AwsStorage,
+) -> None:
+    name = f"{'4' * 32}.jpg"
+    url = f"https://{storage.options['bucket']}.s3.amazonaws.com/{name}"
+    put(storage, "meals_table", {**FLASK_MEAL, "image_url": url})
+    (listed,) = storage.meals.list("ann", limit=1).meals
+    (scanned,) = storage.meals.scan()
+    assert storage.meals.get(FLASK_MEAL["id"]) == listed == scanned
+    assert (listed.photo_key, listed.image_url) == (name, url)
+    storage.meals.replace(replace(listed, photo_key="ann/other.jpg"))
+    corrected = storage.meals.get(listed.id)
+    assert corrected is not None
+    assert corrected.photo_key == "ann/other.jpg", "a key the row has is the photo's"
+
+
 def test_an_account_of_the_flask_service_is_read_and_replaced(storage: AwsStorage) -> None:
     put(storage, "users_table", FLASK_USER)
     created_at = datetime(2022, 1, 1, 7, tzinfo=UTC)

@@ -112,6 +112,48 @@ def test_a_private_photo_has_a_url_that_is_signed_and_expires(make: Make) -> Non
     assert "X-Amz-Signature=" in query
 
 
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        (f"https://{BUCKET}.s3.amazonaws.com/1.jpg", "1.jpg"),
+        (f"https://{BUCKET}.s3.amazonaws.com/ann/1%20%C3%A4.jpg?X-Amz-Expires=9", "ann/1 ä.jpg"),
+        (f"http://{BUCKET}.S3.eu-west-1.amazonaws.com/1.jpg", "1.jpg"),
+        (f"https://{BUCKET}.s3-us-gov-west-1.amazonaws.com/1.jpg", "1.jpg"),
+        (f"https://{BUCKET}.s3.dualstack.eu-west-1.amazonaws.com/1.jpg", "1.jpg"),
+        (f"https://{BUCKET}.s3.cn-north-1.amazonaws.com.cn/1.jpg", "1.jpg"),
+        (f"https://s3.amazonaws.com/{BUCKET}/1.jpg", "1.jpg"),
+        (f"https://s3.eu-west-1.amazonaws.com/{BUCKET}/ann/1.jpg", "ann/1.jpg"),
+        (f"http://minio.example:9000/{BUCKET}/1.jpg", "1.jpg"),
+        (f"http://{BUCKET}.minio.example:9000/1.jpg", "1.jpg"),
+        (f"https://other-{BUCKET}.s3.amazonaws.com/1.jpg", None),
+        ("https://other.s3.amazonaws.com/1.jpg", None),
+        (f"https://other.s3.amazonaws.com/{BUCKET}/1.jpg", None),
+        (f"https://s3.amazonaws.com/{BUCKET}-other/1.jpg", None),
+        (f"https://s3.amazonaws.com/other/{BUCKET}/1.jpg", None),
+        (f"https://{BUCKET}.s3.amazonaws.com.evil.example/1.jpg", None),
+        (f"https://{BUCKET}xs3.amazonaws.com/1.jpg", None),
+        (f"https://evil.example/https://{BUCKET}.s3.amazonaws.com/1.jpg", None),
+        (f"http://minio.example:9001/{BUCKET}/1.jpg", None),
+        (f"https://{BUCKET}.s3.amazonaws.com/", None),
+        (f"https://{BUCKET}.s3.amazonaws.com/../1.jpg", None),
+        ("/uploads/1.jpg", None),
+        ("http://[", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_photo_of_the_own_bucket_is_known_by_its_url(
+    make: Make, url: str | None, key: str | None
+) -> None:
+    storage = make(bucket=BUCKET, s3_endpoint_url="http://minio.example:9000")
+    assert storage.photos.key_of(url) == key
+
+
+def test_without_an_endpoint_only_amazons_urls_are_the_own_buckets(storage: AwsStorage) -> None:
+    assert storage.photos.key_of(f"http://minio.example:9000/{BUCKET}/1.jpg") is None
+    assert storage.photos.key_of(f"https://{BUCKET}.s3.amazonaws.com/1.jpg") == "1.jpg"
+
+
 def test_a_meal_is_added_where_its_id_is_free(storage: AwsStorage) -> None:
     sent = {
         "TableName": MEALS,
