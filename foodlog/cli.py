@@ -10,10 +10,21 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from foodlog.commands import aws, check, config, lookup, migrate, openapi, plugins, predict, serve
+from foodlog.commands import (
+    aws,
+    check,
+    config,
+    lookup,
+    migrate,
+    openapi,
+    plugin_new,
+    plugins,
+    predict,
+    serve,
+)
 from foodlog.errors import ConfigError, FoodLogError, ProviderError
 
-COMMANDS = (serve, predict, lookup, check, config, plugins, aws, migrate, openapi)
+COMMANDS = (serve, predict, lookup, check, config, plugins, aws, migrate, openapi, plugin_new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
