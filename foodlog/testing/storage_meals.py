@@ -177,7 +177,7 @@ class MealStoreTests:
         store = provider.meals
         stable = {self._add_at(store, number, number // 3).id for number in range(self._size)}
         seen: list[str] = []
-        for turn, page in enumerate(pages(store, "ann", max(1, self._size // TURNS))):
+        for turn, page in enumerate(pages(store, "ann", max(3, self._size // TURNS))):
             seen += [m.id for m in page]
             if turn < TURNS:  # older meals are added, too: the history must end one day
                 store.delete(page[-1].id)  # the very meal the next page starts after
