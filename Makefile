@@ -5,23 +5,34 @@ PORT ?= 5000
 CONFIG ?= config/local.yaml
 BIN := .venv/bin
 
-.PHONY: run test lint fix demo bench clean
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+EXAMPLES := $(wildcard examples/*/)
+
+.PHONY: run test lint fix demo bench eval lock clean
 .DEFAULT_GOAL := run
 
 # The environment of a user: pinned, without tools.
 .venv/run: constraints.txt setup.cfg pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("FoodLog needs Python 3.11 or newer; make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[aws,heic]'
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit("FoodLog needs Python 3.11 or newer: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@echo "Setting up .venv ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) setuptools
+	@$(PIP) --no-build-isolation -e '.[aws,heic]'
+	@touch $@
 
 # What tests, checks and benchmarks need on top.
 .venv/dev: .venv/run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[aws,heic,testing,dev]'
-	touch $@
+	@echo "Adding what tests and checks need ..."
+	@$(PIP) --no-build-isolation -e '.[aws,heic,lambda,testing,dev]'
+	@touch $@
+
+# A second opinion on DynamoDB for the tests; they do without it where there is no Node.js.
+node_modules/.package-lock.json: package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund; \
+	else echo "No npm: tests on dynalite are skipped. Install Node.js 20 or newer to run them."; fi
 
 run: .venv/run
-	$(BIN)/foodlog serve --config $(CONFIG) --port $(PORT)
+	@$(BIN)/foodlog serve --config $(CONFIG) --port $(PORT)
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -33,7 +44,7 @@ fix: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint
+test: lint node_modules/.package-lock.json
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest -n 4 --dist loadgroup --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95 --format=total
@@ -44,6 +55,22 @@ demo: .venv/run
 
 bench: .venv/dev
 	$(BIN)/python -m bench
+
+eval: .venv/dev
+	$(BIN)/python -m bench.matching
+
+# Pins every package of every extra, in an environment of its own; run it with Python 3.11, whose
+# versions serve the later ones too.
+lock:
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check --upgrade setuptools
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+	    -e '.[aws,heic,lambda,testing,dev]' $(EXAMPLES)
+	echo "# Every package, exactly; made by \`make lock\`." > build/constraints.txt
+	build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip \
+	    | grep -vE '^foodlog|@' >> build/constraints.txt
+	mv build/constraints.txt constraints.txt
 
 clean:
 	rm -rf .venv build *.egg-info

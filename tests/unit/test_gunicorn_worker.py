@@ -1,0 +1,102 @@
+"""How a worker ends, in the test's own process; tests/e2e/test_sigterm.py does it with gunicorn."""
+
+import asyncio
+import socket
+
+import pytest
+from uvicorn import Config
+
+from foodlog.gunicorn_worker import DrainingServer
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def answer(scope, receive, send):
+    """The least of applications."""
+    start = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+    await send(start)
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        yield opened
+
+
+def server(notify=None):
+    config = Config(
+        answer, lifespan="off", log_config=None, callback_notify=notify, timeout_notify=3600
+    )
+    return DrainingServer(config)
+
+
+async def ended(serving):
+    await asyncio.wait_for(serving, 10)
+
+
+async def read_answer(reader):
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert await reader.readexactly(2) == b"ok"
+    return head.lower()
+
+
+def test_connections_without_a_request_may_still_send_one(listener):
+    async def scenario():
+        worker = server()
+        serving = asyncio.create_task(worker.serve([listener]))
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(REQUEST)
+        assert b"connection: close" not in await read_answer(reader)
+        worker.should_exit = True
+        await asyncio.sleep(0.3)
+        assert not serving.done()
+        writer.write(REQUEST)
+        assert b"connection: close" in await read_answer(reader)
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        await ended(serving)
+
+    asyncio.run(scenario())
+
+
+def test_connections_the_kernel_made_but_nobody_took_are_served(listener):
+    with socket.socket() as client:
+        worker = server()
+
+        async def meanwhile():
+            client.connect(listener.getsockname())  # the loop, which runs this, cannot accept it
+
+        async def scenario():
+            worker.main_loop = meanwhile
+            serving = asyncio.create_task(worker.serve([listener]))
+            while not worker.started:
+                await asyncio.sleep(0.01)
+            client.sendall(REQUEST)
+            await ended(serving)
+
+        asyncio.run(scenario())
+        client.settimeout(5)
+        answered = client.recv(65536).lower()
+    assert answered.startswith(b"http/1.1 200 ok")
+    assert b"connection: close" in answered
+
+
+def test_gunicorn_hears_from_a_worker_that_ends(listener):
+    heard = []
+
+    async def notify():
+        heard.append("alive")
+
+    async def scenario():
+        worker = server(notify)
+        worker.should_exit = True
+        await ended(worker.serve([listener]))
+        worker.started = True
+        worker.servers = []
+        heard.clear()
+        await worker.shutdown([])
+
+    asyncio.run(scenario())
+    assert heard == ["alive"]
