@@ -215,6 +215,12 @@ class _Reader:
             self._problem(
                 "auth.secret", f"the secret is too short{self._where('auth.secret')}; {_KEY}"
             )
+        if any(
+            len(old.reveal().encode()) < keyfile.MIN_BYTES for old in config.auth.previous_secrets
+        ):
+            path = "auth.previous_secrets"
+            text = f"a key in it has fewer than {keyfile.MIN_BYTES} bytes, so it signed nothing"
+            self._problem(path, f"{text}{self._where(path)}; leave it out.")
         if not secret and config.auth.secret_file is None:
             self._problem("auth.secret", f"required, but empty{self._where('auth.secret')}; {_KEY}")
         for low, high in _ORDERED:
@@ -233,7 +239,7 @@ class _Reader:
 _KEY = (
     "give it at least 32 bytes of chance (JWT_SECRET_KEY in the shipped files), for one of: "
     "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'. "
-    "Or name a file for it in auth.secret_file."
+    "Or, on one machine alone, name a file for it in auth.secret_file: several must share the key."
 )
 _ORDERED = (
     ("photo_bytes", "body_bytes"),

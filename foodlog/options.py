@@ -260,6 +260,15 @@ class CommaList(fields.Field[tuple[str, ...]]):
         return texts
 
 
+class SecretList(CommaList):
+    """Secrets without commas in them: a list in YAML, or one text with commas between them."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, tuple) and all(isinstance(entry, Secret) for entry in value):
+            return value
+        return tuple(map(Secret, super()._deserialize(value, attr, data, **kwargs)))
+
+
 class FilePath(fields.Field[Path]):
     """A path; a relative one starts at the current directory, ``~`` is the home directory."""
 

@@ -59,6 +59,11 @@ class Auth:
         Secret(),
         "Signs tokens, photo links and cursors; at least 32 bytes. Where empty, `secret_file`.",
     )
+    previous_secrets: tuple[Secret, ...] = setting(
+        options.SecretList(maximum=10),
+        (),
+        "Keys that were `secret` before; what they signed is still accepted.",
+    )
     secret_file: Path | None = setting(
         options.FilePath(), None, "File of the key; made on the first start where there is none."
     )

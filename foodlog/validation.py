@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, missing, validate
 
 from foodlog.errors import ConfigError
-from foodlog.options import MASK, Secret, SecretField, Size, shown, size_text
+from foodlog.options import MASK, Secret, SecretField, SecretList, Size, shown, size_text
 from foodlog.strict_yaml import join
 
 
@@ -91,7 +91,7 @@ def display(field: fields.Field[Any], value: object) -> str:
 
 def is_secret(field: fields.Field[Any]) -> bool:
     """Whether the field's value must not be shown."""
-    return isinstance(field, SecretField) or bool(field.metadata.get("secret"))
+    return isinstance(field, SecretField | SecretList) or bool(field.metadata.get("secret"))
 
 
 def unknown(key: str, known: Collection[str]) -> str:

@@ -138,8 +138,10 @@ class Worker:
             on_logged=self._tell,
         )
         key = config.auth.key().reveal().encode()
-        self.signer = Signer(key)
-        self.tokens = Tokens(key, timedelta(minutes=config.auth.expiration_minutes), now)
+        previous = [old.reveal().encode() for old in config.auth.previous_secrets]
+        lifetime = timedelta(minutes=config.auth.expiration_minutes)
+        self.signer = Signer(key, previous_secrets=previous)
+        self.tokens = Tokens(key, lifetime, now, previous_secrets=previous)
         self.accounts = Accounts(
             self.storage.users,
             Passwords(),

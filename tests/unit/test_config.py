@@ -188,7 +188,7 @@ def test_what_an_operator_reads(text: str, message: str) -> None:
 KEY_ADVICE = (
     "give it at least 32 bytes of chance (JWT_SECRET_KEY in the shipped files), for one of: "
     "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'. "
-    "Or name a file for it in auth.secret_file."
+    "Or, on one machine alone, name a file for it in auth.secret_file: several must share the key."
 )
 
 
