@@ -91,12 +91,20 @@ class _Input(Schema):
 
 
 class Credentials(_Input):
-    """The body of ``POST /auth/signup`` and ``POST /auth/login``."""
+    """The body of ``POST /auth/login``."""
 
     # What an e-mail and a password must look like is for the accounts to say, so that a log-in
     # with anything else gets the one answer every failed log-in gets.
-    email = fields.String(required=True, metadata=_help("At most 254 bytes."))
-    password = fields.String(required=True, metadata=_help("8 to 1,024 characters."))
+    email = fields.String(required=True)
+    password = fields.String(required=True)
+
+
+class NewAccount(Credentials):
+    """The body of ``POST /auth/signup``."""
+
+    # The same: these bounds are what the accounts will say.
+    email = fields.String(required=True, metadata={"format": "email", "maxLength": 254})
+    password = fields.String(required=True, metadata={"minLength": 8, "maxLength": 1024})
 
 
 class _Details(_Input):

@@ -72,7 +72,7 @@ _SIGN_UP = Operation(
     status=201,
     answer=answers.Session,
     problems=(*BODY, 409, *WAITING, 507),
-    json=schemas.Credentials,
+    json=schemas.NewAccount,
 )
 _LOG_IN = Operation(
     path="/auth/login",

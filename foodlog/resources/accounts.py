@@ -10,7 +10,7 @@ from foodlog import representations
 from foodlog.resources.reading import Reader, bearer
 from foodlog.resources.running import Workers
 from foodlog.resources.users import Users
-from foodlog.schemas import Credentials, load
+from foodlog.schemas import Credentials, NewAccount, load
 from foodlog.services.accounts import Accounts, Session
 
 
@@ -24,7 +24,7 @@ class SignUp:
 
     async def on_post(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Create an account and answer with a token."""
-        given = load(Credentials(), await self._reader.json(req))
+        given = load(NewAccount(), await self._reader.json(req))
         session = await self._workers.passwords(
             self._accounts.sign_up, given["email"], given["password"]
         )
