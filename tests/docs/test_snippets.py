@@ -107,8 +107,8 @@ def test_wrong_javascript_is_found(read, code, complaint):
         "```console\n$ cat <<END\n> hello\n> END\nhello\n```",
         "```console\n$ echo one \\\n  two\none two\n```",
         "<!-- not run: needs Docker -->\n```console\n$ docker nosuch\n```",
-        "```json\n{\"a\": [1, …]}\n```",
-        "```yaml\nclassifiers:\n- use: ml_service\n  options: {url: \"${ML_SERVICE_URL}\"}\n```",
+        '```json\n{"a": [1, …]}\n```',
+        '```yaml\nclassifiers:\n- use: ml_service\n  options: {url: "${ML_SERVICE_URL}"}\n```',
         "- in a list\n\n  ```console\n  $ echo 1\n  1\n  ```",
     ],
 )

@@ -32,7 +32,8 @@ CONFIGURATION = {*SECTIONS, "storage", "classifiers", "nutrition", "fallback"}
 _SERVER = re.compile(r"^(?P<environ>(?:\w+=\S* )*)(?P<program>make run|foodlog serve|gunicorn)\b")
 # What a page calls "make" is looked up, not made: the test may be running under make itself.
 _SHELL = 'make() { command make --no-print-directory -n -C "$REPOSITORY" "$@" > /dev/null; }\n'
-_WAIT = """
+_STOP = "kill $SERVER 2> /dev/null && { wait $SERVER || true; }\n"
+_WAIT = """SERVER=$!
 for _ in $(seq 600); do
   curl -sf -o /dev/null http://{address}/health && break
   kill -0 $SERVER 2> /dev/null || break
@@ -99,19 +100,15 @@ class Reader:
             self._expect(block, shown, self._printed)
 
     def _server_command(self, found: re.Match[str], command: str) -> str:
-        program, rest = found["program"], command[found.end() :].strip().removesuffix("&")
+        """Start it in the background, in place of the one before, and wait until it answers."""
+        program, arguments = found["program"], command[found.end() :].strip().removesuffix("&")
         if program == "make run":
-            port, config = "5000", "config/local.yaml"
-            for word in rest.split():
-                port = word.removeprefix("PORT=") if word.startswith("PORT=") else port
-                config = word.removeprefix("CONFIG=") if word.startswith("CONFIG=") else config
-            program, rest = "foodlog serve", f"--config {config}"
-        host, port = self._address.split(":")
-        where = f"--bind {self._address}" if program == "gunicorn" else f"--host {host} --port {port}"
+            program, arguments = "foodlog serve", _made(arguments)
+        where = "--bind {}" if program == "gunicorn" else "--host {} --port {}"
+        address = [self._address] if program == "gunicorn" else self._address.split(":")
         log = f".server-{self._count}.log"
-        stop = "[ -n \"$SERVER\" ] && kill $SERVER && { wait $SERVER || true; }\n" if self._serving else ""
-        self._serving = True
-        start = f"{found['environ']}{program} {rest.strip()} {where} > {log} 2>&1 &\nSERVER=$!\n"
+        start = f"{found['environ']}{program} {arguments} {where.format(*address)} > {log} 2>&1 &\n"
+        stop, self._serving = _STOP if self._serving else "", True
         return stop + start + _WAIT.format(address=self._address, log=log)
 
     def _execute(
@@ -157,6 +154,12 @@ class Reader:
         assert path.is_relative_to(self._folder.resolve()), name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.replace(WRITTEN, self._address), encoding="utf-8")
+
+
+def _made(variables: str) -> str:
+    """The arguments with which the Makefile calls ``foodlog serve`` for ``make run VARIABLES``."""
+    given = dict(word.split("=", 1) for word in variables.split())
+    return f"--config {given.get('CONFIG', 'config/local.yaml')}"
 
 
 def check_syntax(block: Block) -> None:

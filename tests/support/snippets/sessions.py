@@ -1,5 +1,6 @@
 """Interpreters that live as long as a page: what one block sets, the next one sees."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -114,7 +115,5 @@ class Session:
         return -1, printed + f"(ended its interpreter, or took longer than {patience:g} s)\n"
 
     def _kill(self) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
