@@ -178,6 +178,10 @@ class Meal:
     version: int = 1
     """Counts replacements; a replacement names the version it replaces."""
 
+    def __hash__(self) -> int:
+        """Of what no two different meals share; the mappings have no hash."""
+        return hash((self.id, self.version))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:

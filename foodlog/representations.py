@@ -16,12 +16,17 @@ PhotoUrl = Callable[[str], str]
 """Makes the URL of a stored photo from its key."""
 
 
-def meal(meal: Meal, photo_url: PhotoUrl, *, stored: bool = True) -> dict[str, Any]:
+def image_url(meal: Meal, photo_url: PhotoUrl) -> str | None:
+    """Where the meal's photo is."""
+    return photo_url(meal.photo_key) if meal.photo_key else meal.image_url
+
+
+def meal(meal: Meal, image_url: str | None, *, stored: bool = True) -> dict[str, Any]:
     """The meal as ``/predict`` and ``/history`` answer it."""
     body: dict[str, Any] = {
         "id": meal.id if stored else None,
         "user_id": meal.user_id,
-        "image_url": photo_url(meal.photo_key) if meal.photo_key else meal.image_url,
+        "image_url": image_url,
         "food": meal.food,
         "calories": _whole(meal.nutrients.calories),
         "ingredients": list(meal.ingredients),

@@ -66,7 +66,7 @@ def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
         ("/auth/login", log_in),
         ("/auth/me", me),
         ("/predict", Predict(log, users, reader, workers, url, photo_limits, deadline)),
-        ("/history", History(lists, workers, url)),
+        ("/history", History(lists, workers, worker.photo_urls)),
         ("/meals", LegacyMeals(lists, workers)),
         ("/save_meal", SaveMeal(log, users, reader, workers, url)),
         ("/upload", Upload(log, users, reader, workers, url, photo_limits)),

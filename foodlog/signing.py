@@ -9,8 +9,9 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from math import ceil
 from urllib.parse import quote
 
@@ -20,6 +21,8 @@ from foodlog.records import parse_time, time_text
 
 URL_STEP = 900
 """Seconds; photo URLs expire on a quarter hour, so that they stay the same for a while."""
+REMEMBERED_URLS = 4096
+"""Photo URLs each signer remembers; they are asked for again with every page of a history."""
 MAX_CURSOR = 4096
 """Characters; what follows them is not read."""
 
@@ -34,6 +37,7 @@ class Signer:
 
     def __init__(self, secret: bytes, *, previous_secrets: Sequence[bytes] = ()) -> None:
         self._secrets = (secret, *previous_secrets)
+        self._photo_url = lru_cache(maxsize=REMEMBERED_URLS)(self._sign_photo_url)
 
     def sign(self, purpose: str, text: str) -> str:
         """24 URL-safe characters (144 bits)."""
@@ -50,7 +54,14 @@ class Signer:
 
         Good until the first quarter hour at or after ``expires_at``.
         """
+        return self.photo_urls(expires_at)(key)
+
+    def photo_urls(self, expires_at: datetime) -> Callable[[str], str]:
+        """:meth:`photo_url` for many keys."""
         expires = ceil(expires_at.timestamp() / URL_STEP) * URL_STEP
+        return lambda key: self._photo_url(key, expires)
+
+    def _sign_photo_url(self, key: str, expires: int) -> str:
         signature = self.sign("photo", f"{expires}:{key}")
         return f"/uploads/{quote(key)}?expires={expires}&signature={signature}"
 

@@ -10,6 +10,7 @@ key is the same: its clients log in once more.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,9 @@ MIN_SECRET = 32
 """Bytes; RFC 7518, section 3.2: a key at least as long as the digest."""
 MAX_TOKEN = 4096
 """Characters; longer ones are refused unread."""
+
+REMEMBERED = 1024
+"""Tokens whose signature is not checked again with every request."""
 
 _TYPES = {"exp": int, "iat": int, "epoch": int, "sub": str, "jti": str, "typ": str, "email": str}
 
@@ -59,6 +63,8 @@ class Tokens:
         self.lifetime = lifetime
         self._clock = clock
         self._ids = ids
+        # Whether a token is ours never changes; whether it has expired is asked each time.
+        self._verified = lru_cache(maxsize=REMEMBERED)(self._verify)
 
     def issue(self, user: User) -> str:
         """A token for ``user``, good for the lifetime from now."""
@@ -95,7 +101,7 @@ class Tokens:
             expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
 
-    def _verified(self, token: str) -> Mapping[str, Any] | None:
+    def _verify(self, token: str) -> Mapping[str, Any] | None:
         if len(token) > MAX_TOKEN or not token.isascii():
             return None
         for secret in self._secrets:

@@ -4,6 +4,7 @@ The command line builds one too, to run the pipeline without HTTP.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -157,8 +158,13 @@ class Worker:
 
     def photo_url(self, key: str) -> str:
         """Where a client fetches a stored photo."""
-        lifetime = timedelta(minutes=self._config.auth.photo_url_minutes)
-        return self.storage.photos.url(key) or self.signer.photo_url(key, now() + lifetime)
+        return self.photo_urls()(key)
+
+    def photo_urls(self) -> Callable[[str], str]:
+        """Says of many stored photos where a client fetches them, from now on."""
+        expires_at = now() + timedelta(minutes=self._config.auth.photo_url_minutes)
+        stored, signed = self.storage.photos.url, self.signer.photo_urls(expires_at)
+        return lambda key: stored(key) or signed(key)
 
     def close(self) -> None:
         """Let the threads end and close the providers."""

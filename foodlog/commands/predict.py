@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         pipeline.close()
     if arguments.json:
-        body = representations.meal(meal, lambda key: key, stored=False)
+        body = representations.meal(meal, None, stored=False)
         print(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
     else:
         print(_shown(meal))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import falcon
@@ -12,12 +13,15 @@ from foodlog import representations, schemas
 from foodlog.concurrency import Deadline
 from foodlog.models import Meal, Nutrients, Page, User
 from foodlog.photos import PhotoLimits, verify
-from foodlog.representations import PhotoUrl
+from foodlog.representations import PhotoUrl, image_url
 from foodlog.resources.reading import Reader, bearer, idempotency_key
 from foodlog.resources.running import Workers
 from foodlog.resources.users import Users
 from foodlog.services.meals import Details, ManualMeal, MealLog
 from foodlog.signing import Signer
+
+REMEMBERED = 1000
+"""Meals whose JSON is not written again with every page they stand on."""
 
 
 class Predict:
@@ -50,7 +54,7 @@ class Predict:
         deadline = self._new_deadline()
         meal = await self._workers.analysis(self._predict, user, data, details, key, deadline)
         resp.data = orjson.dumps(
-            representations.meal(meal, self._photo_url, stored=user is not None)
+            representations.meal(meal, image_url(meal, self._photo_url), stored=user is not None)
         )
 
     def _predict(
@@ -78,7 +82,8 @@ class SaveMeal:
         user = await self._workers.quick(self._users.required, token)
         given = schemas.load(schemas.SaveMeal(), await self._reader.json(req))
         meal = await self._workers.quick(self._log.enter, user, _manual(given), key)
-        body = representations.meal(meal, self._photo_url) | representations.legacy_meal(meal)
+        body = representations.meal(meal, image_url(meal, self._photo_url))
+        body |= representations.legacy_meal(meal)
         resp.status = falcon.HTTP_201
         resp.data = orjson.dumps({"message": "Meal saved.", "meal": body})
 
@@ -126,20 +131,24 @@ class Lists:
 class History:
     """``GET /history``."""
 
-    def __init__(self, lists: Lists, workers: Workers, photo_url: PhotoUrl) -> None:
+    def __init__(self, lists: Lists, workers: Workers, photo_urls: Callable[[], PhotoUrl]) -> None:
+        """``photo_urls``: says where the photos are, as of the moment it is called."""
         self._lists = lists
         self._workers = workers
-        self._photo_url = photo_url
+        self._photo_urls = photo_urls
+        self._schema = schemas.HistoryQuery()
+        self._written = lru_cache(maxsize=REMEMBERED)(_written)
 
     async def on_get(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Answer with a page of the log, newest consumed first."""
-        query = schemas.load(schemas.HistoryQuery(), req.params)
+        query = schemas.load(self._schema, req.params)
         resp.data = await self._workers.quick(self._body, bearer(req), query)
 
     def _body(self, token: str | None, query: dict[str, Any]) -> bytes:
         page, following = self._lists.page(token, query)
+        photo_url = self._photo_urls()
         body: dict[str, Any] = {
-            "items": [representations.meal(meal, self._photo_url) for meal in page.meals],
+            "items": [self._written(meal, image_url(meal, photo_url)) for meal in page.meals],
             "next_cursor": following,
         }
         if not page.meals and "cursor" not in query:
@@ -161,6 +170,10 @@ class LegacyMeals:
         if following:
             resp.append_link(f"{req.path}?cursor={following}", "next")
         resp.data = orjson.dumps([representations.legacy_meal(meal) for meal in page.meals])
+
+
+def _written(meal: Meal, image_url: str | None) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(representations.meal(meal, image_url)))
 
 
 def _details(given: dict[str, Any]) -> Details:

@@ -44,6 +44,7 @@ async def _run(
 ) -> T:
     future = asyncio.wrap_future(pool.submit(function, *args, **kwargs))
     try:
-        return await asyncio.wait_for(future, seconds)
+        async with asyncio.timeout(seconds):
+            return await future
     except TimeoutError as error:
         raise ProviderTimeout(f"the {pool.name} pool gave no answer in {seconds:g} s") from error

@@ -6,8 +6,9 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from marshmallow import ValidationError
 
 from foodlog.dishes import Dishes
 from foodlog.errors import ProviderError, StorageFull
-from foodlog.models import Position
+from foodlog.models import Meal, Position
 from foodlog.providers import Context
 from foodlog.testing.storage_meals import NOON, meal
 from foodlog.testing.storage_users import user
@@ -181,8 +182,54 @@ def test_every_page_is_read_from_the_index_without_sorting(database: Database, a
         with database.read() as connection:
             plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
         (step,) = [row[3] for row in plan]
-        assert step.startswith("SEARCH food_history USING INDEX food_history_by_user (user_id=?")
+        index = "INDEX food_history_by_user (user_id=?"
+        covering = "" if kind else "COVERING "
+        assert step.startswith(f"SEARCH food_history USING {covering}{index}")
         assert ("consumed_at<" in step) == (after is not None or until is not None)
+
+
+def test_a_list_shows_what_others_changed_since_it_was_read_last(path: Path, database: Database):
+    ours = MealTable(database)
+    for number in range(3):
+        ours.add(meal(number, user_id="user1"))
+    first = ours.list("user1", limit=10).meals
+    with closing(Database(path, 5)) as another:
+        theirs = MealTable(another)
+        theirs.replace(replace(first[1], food="Soup"))
+        theirs.delete(first[2].id)
+        again = ours.list("user1", limit=10).meals
+        assert [m.food for m in again] == [first[0].food, "Soup"]
+        theirs.add(
+            replace(first[2], food="Bread", created_at=first[2].created_at + timedelta(hours=1))
+        )
+    assert [m.food for m in ours.list("user1", limit=10).meals][2:] == ["Bread"]
+    assert again[0] is first[0]
+
+
+def test_a_meal_deleted_while_a_list_is_read_is_left_out(database: Database):
+    class Late(MealTable):
+        def _read(self, ids: Sequence[str]) -> dict[str, Meal]:
+            self.delete(ids[-1])
+            return super()._read(ids)
+
+    meals = Late(database)
+    for number in range(3):
+        meals.add(meal(number, user_id="user1"))
+    page = meals.list("user1", limit=2)
+    assert len(page.meals) == 1
+    assert page.next is not None
+    assert len(meals.list("user1", limit=2, after=page.next).meals) == 0
+
+
+def test_so_many_meals_are_remembered_and_no_more(database: Database, monkeypatch: Any):
+    monkeypatch.setattr("foodlog_plugins.sqlite_storage.meals.REMEMBERED", 2)
+    meals = MealTable(database)
+    for number in range(4):
+        meals.add(meal(number, user_id="user1"))
+    shown = [m.id for m in meals.list("user1", limit=10).meals]
+    assert len(meals._remembered) == 2
+    assert [m.id for m in meals.list("user1", limit=10).meals] == shown
+    assert len(shown) == 4
 
 
 def options(path: Path, **others: Any) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def test_a_token_expires_by_the_clock_it_is_given(seconds, good):
     clock = Clock()
     reader = tokens(clock=clock)
     token = reader.issue(USER)
+    reader.read(token)
     clock.now = NOW.replace(microsecond=0) + timedelta(seconds=seconds)
     if good:
         assert reader.read(token).user_id == "u1"

@@ -1,26 +1,38 @@
 """Meals: one row each of ``food_history``, in the columns of the Flask service and a few more."""
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
 from foodlog.models import Meal, Page, Position
 from foodlog.providers import MealStore
-from foodlog.records import from_record, time_text, to_record
+from foodlog.records import EPOCH, from_record, parse_time, time_text, to_record
 from foodlog_plugins.sqlite_storage.database import Database
 from foodlog_plugins.sqlite_storage.schema import TABLES
 
+REMEMBERED = 1000
+"""Meals a worker keeps at hand: some 10 MB."""
+State = tuple[Any, ...]
+"""Time of consumption, id, version and time of creation: a row does not change without them."""
 SCAN_SIZE = 500
 """Rows a scan reads at a time, so that it holds no lock while its caller works."""
 
 COLUMNS = tuple(TABLES["food_history"])
 _JSON = ("ingredients", "nutrition_facts", "metadata", "details")
+_STATE_NAMES = ("consumed_at", "id", "version", "created_at")
+_STATE = [COLUMNS.index(name) for name in _STATE_NAMES]
 _NAMES = ", ".join(COLUMNS)
 _VALUES = ", ".join(f":{name}" for name in COLUMNS)
 _SELECT = f"SELECT {_NAMES} FROM food_history"  # noqa: S608 - own names, here and below
+_SELECT_STATE = f"SELECT {', '.join(_STATE_NAMES)} FROM food_history"  # noqa: S608
+_STATES = f"SELECT json_group_array(json_array({', '.join(_STATE_NAMES)})) FROM ({{}})"  # noqa: S608
+_AMONG = f"{_SELECT} WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
 _INSERT = f"INSERT INTO food_history ({_NAMES}) VALUES ({_VALUES}) ON CONFLICT (id) DO NOTHING"  # noqa: S608
 _REPLACE = (
     f"UPDATE food_history SET ({_NAMES}) = ({_VALUES})"  # noqa: S608
@@ -33,6 +45,8 @@ class MealTable(MealStore):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._remembered: dict[State, Meal] = {}
+        self._remembering = threading.Lock()
 
     def add(self, meal: Meal) -> Meal:  # noqa: D102 - the port says it, here and below
         with self._database.write() as connection:
@@ -58,11 +72,33 @@ class MealTable(MealStore):
     ) -> Page:
         query, values = page_query(user_id, limit, after, since, until, meal_type)
         with self._database.read() as connection:
-            rows = connection.execute(query, values).fetchall()
-        meals = tuple(map(_meal, rows[:limit]))
-        more = len(rows) > limit
-        last = Position(meals[-1].consumed_at, meals[-1].id) if more else None
-        return Page(meals=meals, next=last)
+            # One row: threads hand the interpreter to each other at every row they fetch.
+            (found,) = connection.execute(_STATES.format(query), values).fetchone()
+        states: list[State] = [tuple(state) for state in orjson.loads(found)]
+        states.sort(key=itemgetter(1))
+        states.sort(key=itemgetter(0), reverse=True)
+        last = states[limit - 1] if len(states) > limit else None
+        following = Position(parse_time(last[0]) or EPOCH, last[1]) if last else None
+        return Page(meals=tuple(self._in_states(states[:limit])), next=following)
+
+    def _in_states(self, states: Sequence[State]) -> Iterator[Meal]:
+        """The meals in these states; only those that are not remembered are read."""
+        meals = {state: self._remembered.get(state) for state in states}
+        missing = [state[1] for state in states if meals[state] is None]
+        read = self._read(missing) if missing else {}
+        # One that was deleted in between is left out.
+        return filter(None, (meal or read.get(state[1]) for state, meal in meals.items()))
+
+    def _read(self, ids: Sequence[str]) -> dict[str, Meal]:
+        """The meals with these ids, by id; they are remembered."""
+        with self._database.read() as connection:
+            rows = connection.execute(_AMONG, (orjson.dumps(ids).decode(),)).fetchall()
+        meals = {tuple(row[i] for i in _STATE): _meal(row) for row in rows}
+        with self._remembering:
+            self._remembered |= meals
+            for state in list(islice(self._remembered, max(0, len(self._remembered) - REMEMBERED))):
+                del self._remembered[state]
+        return {meal.id: meal for meal in meals.values()}
 
     def replace(self, meal: Meal) -> Meal | None:  # noqa: D102
         replacement = replace(meal, version=meal.version + 1)
@@ -94,7 +130,7 @@ def page_query(
     until: datetime | None = None,
     meal_type: str | None = None,
 ) -> tuple[str, list[Any]]:
-    """The query for a page and one row more, and its values.
+    """The query for the states of a page's meals and one more, and its values.
 
     One upper bound of the time at most, so that the index is entered where the page begins:
     what is before ``until`` follows ``after`` anyway, unless ``after`` is the earlier one.
@@ -113,7 +149,7 @@ def page_query(
         terms.append(("meal_type = ?", (meal_type,)))
     where = " AND ".join(term for term, _ in terms)
     values = [value for _, group in terms for value in group]
-    return f"{_SELECT} WHERE {where} ORDER BY consumed_at DESC, id ASC LIMIT ?", [
+    return f"{_SELECT_STATE} WHERE {where} ORDER BY consumed_at DESC, id ASC LIMIT ?", [
         *values,
         limit + 1,
     ]

@@ -145,7 +145,9 @@ def _take_over(connection: sqlite3.Connection) -> None:
     _normalise_meals(connection)
     _normalise_emails(connection)
     connection.execute(
-        "CREATE INDEX food_history_by_user ON food_history (user_id, consumed_at DESC, id ASC)"
+        "CREATE INDEX food_history_by_user ON food_history"
+        # The last two say whether a meal that is remembered has changed.
+        " (user_id, consumed_at DESC, id ASC, version, created_at)"
     )
 
 
