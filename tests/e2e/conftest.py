@@ -17,13 +17,13 @@ from foodlog.testing.client import embedded
 class Server:
     """A running FoodLog; its standard error goes to ``log``."""
 
-    def __init__(self, config, log, workers=1, environ=None):
+    def __init__(self, config, log, workers=1, environ=None, python=sys.executable):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
-        self._command = [sys.executable, "-m", "foodlog", "serve", "--config", str(config)]
+        self._command = [str(python), "-m", "foodlog", "serve", "--config", str(config)]
         self._command += ["--port", str(self.port), "--workers", str(workers)]
         self._environ = os.environ | (environ or {})
         self.process = None
