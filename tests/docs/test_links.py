@@ -55,9 +55,9 @@ def test_every_page_of_docs_is_named_by_the_readme():
 
 
 def test_the_site_is_made_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q"]
     made = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", str(tmp_path / "cache")]
-        + [str(pages.REPOSITORY / "docs"), str(tmp_path / "site")],
+        [*command, "-d", tmp_path / "cache", pages.REPOSITORY / "docs", tmp_path / "site"],
         capture_output=True,
         text=True,
         timeout=110,

@@ -109,6 +109,7 @@ def test_wrong_javascript_is_found(read, code, complaint):
         "<!-- not run: needs Docker -->\n```console\n$ docker nosuch\n```",
         '```json\n{"a": [1, …]}\n```',
         '```yaml\nclassifiers:\n- use: ml_service\n  options: {url: "${ML_SERVICE_URL}"}\n```',
+        "```console\n$ STORAGE_BACKEND=aws foodlog aws init --yes\n```",
         "- in a list\n\n  ```console\n  $ echo 1\n  1\n  ```",
     ],
 )

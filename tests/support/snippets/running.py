@@ -20,6 +20,7 @@ from foodlog.config import parse_config, shipped_files
 from foodlog.discovery import discover
 from foodlog.plugins import select
 from foodlog.settings import SECTIONS
+from foodlog.testing.aws import moto_server
 
 from .matching import matches
 from .pages import CHECKED, PLAIN, REPOSITORY, SHELLS, Block, commands
@@ -32,6 +33,12 @@ CONFIGURATION = {*SECTIONS, "storage", "classifiers", "nutrition", "fallback"}
 _SERVER = re.compile(r"^(?P<environ>(?:\w+=\S* )*)(?P<program>make run|foodlog serve|gunicorn)\b")
 # What a page calls "make" is looked up, not made: the test may be running under make itself.
 _SHELL = 'make() { command make --no-print-directory -n -C "$REPOSITORY" "$@" > /dev/null; }\n'
+_AWS = "STORAGE_BACKEND=aws"
+# A page that says so once has an account: empty, on this machine.
+_ACCOUNT = """
+export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing
+export AWS_REGION=eu-west-1 AWS_BUCKET_NAME=meals JWT_SECRET_KEY=0123456789abcdef0123456789abcdef
+"""
 _STOP = "kill $SERVER 2> /dev/null && { wait $SERVER || true; }\n"
 _WAIT = """SERVER=$!
 for _ in $(seq 600); do
@@ -56,7 +63,7 @@ class Reader:
         self._address = f"127.0.0.1:{_free_port()}"
         self._stack = contextlib.ExitStack()
         self._sessions: dict[str, Session] = {}
-        self._serving = False
+        self._serving = self._on_aws = False
         self._printed: str | None = None
         self._count = 0
         _furnish(folder)
@@ -116,6 +123,9 @@ class Reader:
     ) -> None:
         if WRITTEN in text and not self._serving and not serves:
             self._command(block, "foodlog serve --config config/local.yaml", "", 0)
+        if _AWS in text and not self._on_aws:
+            self._on_aws = True
+            self._source(_ACCOUNT.format(self._stack.enter_context(moto_server())))
         file = self._folder / f".block-{self._count}"
         self._count += 1
         file.write_text(text.replace(WRITTEN, self._address), encoding="utf-8")
@@ -144,10 +154,14 @@ class Reader:
             session = Session(language, self._folder, _environ(self._folder))
             self._sessions[language] = self._stack.enter_context(session)
             if language == "bash":
-                profile = self._folder / ".profile"
-                profile.write_text(_SHELL)
-                session.run(profile)
+                self._source(_SHELL)
         return self._sessions[language]
+
+    def _source(self, settings: str) -> None:
+        session = self._session("bash")
+        profile = self._folder / ".profile"
+        profile.write_text(settings)
+        session.run(profile)
 
     def _write(self, name: str, text: str) -> None:
         path = (self._folder / name).resolve()
