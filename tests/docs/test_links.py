@@ -48,12 +48,6 @@ def test_links_are_looked_at():
     assert "operating.md#health-and-readiness" in links
 
 
-def test_every_page_of_docs_is_named_by_the_readme():
-    named = set(targets(pages.REPOSITORY / "README.md"))
-    shown = {pages.name(page) for page in PAGES if page.parent.name == "docs"}
-    assert shown - named == {"docs/index.md"}
-
-
 def test_the_site_is_made_without_a_warning(tmp_path):
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q"]
     made = subprocess.run(
