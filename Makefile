@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 EXAMPLES := $(wildcard examples/*/)
 
-.PHONY: run test lint fix demo bench eval lock clean
+.PHONY: run test lint fix browser fuzz openapi demo bench eval lock clean
 .DEFAULT_GOAL := run
 
 # The environment of a user: pinned, without tools.
@@ -44,11 +44,27 @@ fix: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint node_modules/.package-lock.json
+# A browser for the tests of /docs, on a machine that is there for tests; elsewhere they say what
+# they lack.
+browser:
+	@if [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && ! command -v chromedriver >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends chromium chromium-driver; fi
+
+test: lint node_modules/.package-lock.json browser
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest -n 4 --dist loadgroup --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95 --format=total
 	$(BIN)/coverage report --fail-under=100 --include='foodlog/services/accounts.py,foodlog/passwords.py,foodlog/tokens.py,foodlog/signing.py,foodlog/records.py,plugins/foodlog_plugins/*_storage/*'
+
+# Ten times the requests of `make test`, and others each time.
+fuzz: .venv/dev
+	FOODLOG_FUZZ_CASES=20000 $(BIN)/python -m pytest -n 4 --timeout 1200 tests/api/test_contract_fuzz.py
+
+openapi: .venv/dev
+	mkdir -p build
+	$(BIN)/foodlog openapi > build/openapi.yaml
+	mv build/openapi.yaml foodlog/openapi.yaml
 
 demo: .venv/run
 	$(BIN)/python -m foodlog.testing.demo

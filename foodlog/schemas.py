@@ -80,9 +80,13 @@ class Amount(fields.Field[float]):
         return value
 
 
-def _help(text: str) -> dict[str, str]:
+def _help(text: str, *examples: str) -> dict[str, object]:
     """Metadata of a field that the API document shows."""
-    return {"description": text}
+    shown = {"examples": list(examples)} if examples else {}
+    return {"description": text, **shown}
+
+
+_LUNCH = "2026-05-04T12:30:00+02:00"
 
 
 class _Input(Schema):
@@ -108,15 +112,17 @@ class NewAccount(Credentials):
 
 
 class _Details(_Input):
-    consumed_at = Moment(metadata=_help("When it was eaten, ISO 8601; now, if it is not said."))
+    consumed_at = Moment(
+        metadata=_help("When it was eaten, ISO 8601; now, if it is not said.", _LUNCH)
+    )
     meal_type = fields.String(validate=validate.OneOf(MEAL_TYPES))
-    note = Text(longest=2000, multiline=True)
+    note = Text(longest=2000, multiline=True, metadata={"examples": ["With extra cheese."]})
 
 
 class PredictFields(_Details):
     """The text parts of ``POST /predict`` beside the photo."""
 
-    meal_date = Moment(metadata=_help("When it was eaten; goes before `consumed_at`."))
+    meal_date = Moment(metadata=_help("When it was eaten; goes before `consumed_at`.", _LUNCH))
 
 
 class NutritionFacts(_Input):

@@ -158,11 +158,12 @@ async def _text(part: BodyPart) -> str:
 def _one_photo(photos: list[bytes]) -> bytes:
     if not photos:
         raise Malformed("No image provided: send it as photo or image.", code="no_photo")
-    if any(photo != photos[0] for photo in photos[1:]):
-        raise Malformed("Two different photos were sent.", code="two_photos")
-    if not photos[0]:
+    chosen = [photo for photo in photos if photo]  # browsers send an empty file for none
+    if not chosen:
         raise Malformed("The photo is empty.", code="empty_photo")
-    return photos[0]
+    if any(photo != chosen[0] for photo in chosen[1:]):
+        raise Malformed("Two different photos were sent.", code="two_photos")
+    return chosen[0]
 
 
 def _deeper_than(document: Any, depth: int) -> bool:

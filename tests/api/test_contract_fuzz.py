@@ -152,4 +152,5 @@ def test_whatever_is_asked_the_answer_is_in_the_contract(
 
     ask()
     assert len(statuses) >= SHARE
-    print(client, operation.id, mode, {s: statuses.count(s) for s in sorted(set(statuses))})
+    if mode == "positive" and "{" not in operation.path:
+        assert min(statuses) < 300, "nothing got as far as the services"

@@ -64,6 +64,12 @@ def test_current_app_signs_up_posts_a_photo_and_reads_its_history(tmp_path, phot
         assert history.json["items"][0] == seen
 
 
+def test_a_browser_s_form_may_leave_one_of_the_two_files_empty(client, photo):
+    filled, empty = ("photo", "meal.jpg", photo), ("image", None, b"")
+    assert client.post_form("/predict", filled, empty).status_code == 200
+    assert client.post_form("/upload", empty, filled).status_code == 200
+
+
 def test_current_app_may_ask_from_another_origin_before_it_sends_a_token(client):
     preflight = client.request(
         "OPTIONS",
