@@ -317,3 +317,13 @@ def test_photos_wait_for_a_slot_no_longer_than_their_time(make: Make) -> None:
 
 def test_softmax_of_large_numbers() -> None:
     assert list(softmax(np.array([1000.0, 1000.0]))) == [0.5, 0.5]
+
+
+def test_the_readme_has_every_option_with_its_default() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    table = readme.split("## Options")[1].split("##")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    for name, field in OnnxClassifier.Options().fields.items():
+        (row,) = [row for row in rows if f"`{name}`" in row.split("|")[1]]
+        default = "required" if field.required else str(field.load_default).removesuffix(".0")
+        assert ("0.5 each" if name in ("mean", "std") else default) in row.split("|")[2]
