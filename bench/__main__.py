@@ -4,13 +4,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from bench import answers, results
+from bench import answers, results, startup
 from bench.results import Result
 
 BENCHMARKS: dict[str, tuple[str, Callable[[], Sequence[Result]]]] = {
     "health": ("Answers", answers.health),
     "history": ("Answers", answers.history),
     "rows": ("Answers", answers.rows),
+    "start": ("Start and memory", startup.start),
+    "memory": ("Start and memory", startup.memory),
 }
 """By name: the section of the report it belongs to, and what measures it."""
 

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -56,7 +56,7 @@ class Result:
         return f"| {self.name} | {amount} | {self.target} | {self.verdict} | {self.detail} |"
 
 
-def write(sections: dict[str, Sequence[Result]], skipped: dict[str, str]) -> None:
+def write(sections: Mapping[str, Sequence[Result]], skipped: Mapping[str, str]) -> None:
     """Write the report: all measurements of a run, and why some were not made."""
     lines = [_HEAD, *_machine(), ""]
     for title, results in sections.items():

@@ -6,20 +6,20 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+import gunicorn.__main__
+from gunicorn.app.wsgiapp import WSGIApplication
+
+from foodlog.app import Application, create_app
 from foodlog.config import load_config
-from foodlog.discovery import discover
 from foodlog.errors import ConfigError
-from foodlog.plugins import select
-from foodlog.worker import dish_table
 
 
 def register(subparsers: Any) -> None:
     """Add the command."""
     parser = subparsers.add_parser("serve", help="serve the API")
-    parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="%(default)s")
-    parser.add_argument(
-        "--port", type=int, default=int(os.environ.get("PORT", "5000")), help="%(default)s"
-    )
+    host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "5000"
+    parser.add_argument("--host", default=host, help="address to listen at (HOST; %(default)s)")
+    parser.add_argument("--port", type=_port, default=port, help="port (PORT; %(default)s)")
     parser.add_argument("--workers", type=int, help="processes (default: one a core)")
     parser.set_defaults(run=run)
 
@@ -27,16 +27,36 @@ def register(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> NoReturn:
     """Become gunicorn. Raises :class:`foodlog.errors.ConfigError` before, where it could not."""
     config = load_config(arguments.config)
-    select(discover(), config)
-    dish_table(config)
+    application = create_app(config)
     _require_free(arguments.host, arguments.port)
     os.environ["FOODLOG_CONFIG"] = config.name
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:foodlog.gunicorn_settings"]
+    command = ["--config", "python:foodlog.gunicorn_settings"]
     command += ["--bind", f"{arguments.host}:{arguments.port}"]
     if arguments.workers:
         command += ["--workers", str(arguments.workers)]
-    sys.stdout.flush()
-    os.execv(sys.executable, [*command, "foodlog:create_app()"])  # noqa: S606
+    # Gunicorn reads its own arguments there, and runs them when it replaces itself at SIGUSR2.
+    sys.argv[:] = [gunicorn.__main__.__file__, *command, "foodlog:create_app()"]
+    _Gunicorn(application).run()
+    raise SystemExit(0)
+
+
+class _Gunicorn(WSGIApplication):  # type: ignore[misc]
+    """Gunicorn in this process, so that nothing is imported, read and checked twice."""
+
+    def __init__(self, application: Application) -> None:
+        self._made: Application | None = application
+        super().__init__()
+
+    def load(self) -> Any:
+        """The application that was made already; at a reload (SIGHUP) a new one."""
+        made, self._made = self._made, None
+        return made or super().load()
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} (--port or PORT) is no port: 0 to 65535")
+    return int(text)
 
 
 def _require_free(host: str, port: int) -> None:
@@ -45,8 +65,8 @@ def _require_free(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host.strip("[]"), port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
+        except OSError as error:
+            reason = error.strerror or str(error)
             raise ConfigError(
                 f"cannot listen at {host} port {port}: {reason}. "
                 "Choose another with --port (make run PORT=...) or --host."
