@@ -16,7 +16,8 @@ from typing import Any
 from foodlog.models import FoodQuery
 from foodlog_plugins.usda import DEFAULT_PAGE_SIZE
 from foodlog_plugins.usda.parsing import Record, parse_search
-from foodlog_plugins.usda.ranking import choose_from, search_text
+from foodlog_plugins.usda.ranking import choose_from
+from foodlog_plugins.usda.reading import search_text
 
 SEARCHES = Path(__file__).parents[1] / "tests" / "eval" / "searches.json"
 HALVES = ("tune", "held")

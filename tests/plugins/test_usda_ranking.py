@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from foodlog.models import FoodQuery, Nutrients
 from foodlog_plugins.usda.parsing import Record
-from foodlog_plugins.usda.ranking import choose, choose_from, search_text
+from foodlog_plugins.usda.ranking import choose, choose_from
+from foodlog_plugins.usda.reading import search_text
 
 FIGURES = Nutrients(calories=100, proteins=5, fats=4, carbohydrates=11)
 

@@ -25,7 +25,8 @@ from foodlog_plugins.usda.cache import Cache
 from foodlog_plugins.usda.client import MAX_IDS, Client
 from foodlog_plugins.usda.parsing import Record
 from foodlog_plugins.usda.plausibility import plausible
-from foodlog_plugins.usda.ranking import choose_from, search_text
+from foodlog_plugins.usda.ranking import choose_from
+from foodlog_plugins.usda.reading import search_text
 
 TIERS = (("Foundation", "SR Legacy"), ("Survey (FNDDS)",), ("Branded",))
 """Searched one after the other; a branded food only where there is no other."""

@@ -12,14 +12,24 @@ _SMALL = 10.0
 _KJ_PER_KCAL = 4.184
 _HIGH_FIBER = 10.0
 _FIBER_SHARE = 0.25
-_ALCOHOLIC = ("alcohol", "beer", "wine", "liquor", "cocktail", "liqueur", "spirits", "vinegar")
+_OTHER_ENERGY = (
+    "alcohol",
+    "beer",
+    "wine",
+    "liquor",
+    "cocktail",
+    "liqueur",
+    "spirits",
+    "vinegar",
+    "extract",
+)
 
 
 def plausible(record: Record) -> bool:
     """Whether the figures per 100 g fit together. Energy must be known.
 
-    Kilocalories further than a quarter from 4/9/4 are taken for an error, but for alcohol, acids
-    and foods high in fibre, whose energy those factors do not tell.
+    Kilocalories further than a quarter from 4/9/4 are taken for an error, but for alcohol, acids,
+    leavens and foods high in fibre, whose energy those factors do not tell.
     """
     nutrients = record.nutrients
     if nutrients.calories is None or any(v is not None and v < 0 for v in _known(nutrients)):
@@ -52,4 +62,4 @@ def _exempt(record: Record) -> bool:
     if fiber >= _HIGH_FIBER or fiber > _FIBER_SHARE * carbohydrates:
         return True
     named = f"{record.description} {record.category}".lower()
-    return bool(record.alcohol) or any(word in named for word in _ALCOHOLIC)
+    return bool(record.alcohol) or any(word in named for word in _OTHER_ENERGY)

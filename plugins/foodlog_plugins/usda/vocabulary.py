@@ -70,8 +70,29 @@ SYNONYMS = _phrases("""
     spaghetti bolognese = spaghetti with meat sauce
     capsicum = sweet pepper
     maize = corn
+    snow pea = edible podded pea
+    sugar snap pea = edible podded pea
+    snap pea = edible podded pea
+    black eyed pea = blackeyed pea
+    portobello = portabella
+    tater tot = potato tot
+    soya = soy
+    decaf = decaffeinated
+    sunny side up egg = fried egg
+    monterey jack = monterey
+    apple cider vinegar = cider vinegar
+    white vinegar = distilled vinegar
+    vegetable stock = vegetable broth
+    california roll = california sushi roll
+    collard green = collard
 """)
 """Other words for the same; the right side is what FoodData Central says."""
+
+MEANT = _phrases("""
+    grilled cheese = grilled cheese sandwich
+    hollandaise = hollandaise sauce
+""")
+"""Whole queries that leave the food out."""
 
 COMPOUNDS = _phrases("""
     hot dog = hotdog
@@ -89,6 +110,7 @@ COMPOUNDS = _phrases("""
     skim = nonfat
     low fat = lowfat
     hard boiled = boiled
+    soft boiled = boiled
     dry roasted = roasted
     oil roasted = roasted
     dry heat = cooked
@@ -112,20 +134,34 @@ LINKS = _words(
     " excluding"
 )
 """A segment's food stands before these."""
+INCLUDING = _words("include includes")
 MEASURES = _words(
     "bowl cup glass slice piece plate serving portion bag bottle can box handful pinch spoonful"
     " tablespoon teaspoon pint mug scoop loaf bunch"
 )
 STOP = _words("a an the of de some my and or with without in on type style n s")
 FILLERS = _words(
-    "fresh organic homemade sliced diced chopped large small medium mini tasty hot cold cherry"
-    " baby pulled plate mixed"
+    "fresh organic homemade sliced diced chopped large small medium mini tasty hot cold"
+    " baby pulled plate mixed slice piece cube chunk boneless skinless firm rolled"
+    " fillet filet"
 )
 """Words of a query a record need not have."""
+UNSAID = _table("""
+    tomato: cherry
+    apple onion: red green yellow white
+    rice: basmati jasmine arborio
+    pasta macaroni: elbow
+    mustard: dijon
+    sausage: breakfast
+    jam jelly: strawberry raspberry blueberry blackberry grape apricot cherry peach orange
+""")
+"""Varieties so alike that any record of the food will do."""
 NOT_FOOD = _words(
     "food meal snack dish other unknown background dinner lunch breakfast ingredient item product"
-    " plate table bowl cup glass fork spoon knife person"
+    " plate table bowl cup glass fork spoon knife person animal"
 )
+LIVE_ANIMALS = _words("bird cat dog horse sheep cow elephant bear zebra giraffe")
+"""What classifiers call animals that nobody calls their meat by."""
 
 RAW = _words(
     "raw uncooked unprepared unheated unbaked undiluted condensed dough purchased packaged"
@@ -147,7 +183,7 @@ COOKED_BY_DEFAULT = _words(
     " lobster scallop mussel clam squid rice pasta spaghetti macaroni noodle quinoa couscous"
     " bulgur barley millet lentil bean chickpea potato sweetpotato yam oat oatmeal grit polenta"
     " edamame pumpkin brisket sirloin tenderloin loin hamburger patty meatball pancake lasagna"
-    " split"
+    " split quail rabbit venison bison octopus oyster"
 )
 RAW_BY_DEFAULT = _words(
     "apple apricot arugula avocado banana berry blackberry blueberry cantaloupe cherry cucumber"
@@ -174,6 +210,7 @@ CATEGORIES = frozenset(
     side dish =
     school lunch =
     usda commodity =
+    leavening agent =
     usda commodity food =
     entree =
     pizza chain =
@@ -197,7 +234,7 @@ NAMED_KINDS = _table("""
     bread: naan pita focaccia cornbread chapati roti paratha
     cooky: brownie macaroon gingersnap shortbread
     candy: chocolate caramel fudge toffee marshmallow gumdrop nougat truffle lollipop
-    candy: milk bar
+    candy: milk bar licorice jellybean
     bean: chickpea edamame
     coffee: espresso latte cappuccino mocha americano macchiato
     onion: scallion shallot
@@ -227,8 +264,18 @@ NAMED_KINDS = _table("""
     potato: frenchfry hashbrown
     pie: quiche
     roll: bun
+    dip: guacamole hummus salsa tzatziki
 """)
 """X in "X, Y" for the Y that are an X; of others the X is made with Y, or for it."""
+KINDS_ALONE = _words("cheese bread cracker roll seaweed sausage noodle wine lettuce mushroom")
+"""X in "X, Y", where Y is an X if no record is headed by Y alone."""
+CLASS_ENDINGS = _words("sandwich pastry dessert dressing")
+"""May follow a name that is no food by itself: a "Gyro sandwich" is a gyro."""
+BRAND_WORDS = _words("original classic bar candy cereal bite size brand drink")
+"""May stand beside a brand without making it another product."""
+COOKED_KINDS = _words("fish crustacean mollusk shellfish game")
+NAMES_OF_OTHERS = _words("goat blue american swiss acorn boston milk bar")
+"""Of these kinds, those that without the name of their kind are other things."""
 NAMED_KINDS["candy"] -= {"milk", "bar"}
 PARTS = _words(
     "breast thigh wing leg drumstick loin tenderloin rib chop fillet filet steak roast shank"
@@ -236,7 +283,8 @@ PARTS = _words(
 )
 """Names that need an animal, said or understood."""
 BASES = _table("""
-    steak: beef
+    steak roast: beef
+    flour: wheat
     brisket sirloin chuck flank: beef
     rib: beef pork
     chop: pork lamb
@@ -281,25 +329,28 @@ BASES = _table("""
     oatmeal: oat cereal
 """)
 """What goes without saying in a name."""
-GENERIC_ENDINGS = _words("meat kernel variety product item entree dinner fruit half root nut seed")
+GENERIC_ENDINGS = _words(
+    "meat kernel variety product item entree dinner fruit half root nut seed grain product"
+)
 
 PLAIN = _words(
     "plain regular nfs ns fluid all variety commercial commercially prepared edible portion meat"
     " only skin lean separable trimmed grade large flesh peel peeled mature seed ripe red green"
     " yellow whole enriched unenriched salt salted unsalted drained solid cooked raw fresh long"
     " grain medium broiler fryer style added milkfat solution ready serve eat drink type us canned"
-    " bottled mixed species atlantic eastern table generic tap water not eaten fat no recipe home"
-    " english bottle deli slice sliced white boneless skinless bone choice select broiled roasted"
-    " grilled as nsf family smooth chunky creamy black brown restaurant original soft hard lump"
-    " piece hot single brewed"
+    " bottled mixed species atlantic eastern table generic topping tap water not eaten fat"
+    " no recipe home bottle deli slice sliced white boneless skinless bone choice select broiled"
+    " roasted grilled as nsf family smooth chunky creamy black brown restaurant original soft hard"
+    " lump piece hot single brewed"
 )
 """Words that hardly make a food another."""
 ODD = _words(
-    "nonfat lowfat reduced diet light lite decaffeinated decaf canned frozen smoked fried breaded"
-    " glazed flavored flavor chocolate vanilla strawberry gluten fortified imported zealand"
-    " australian native alaska sweetened unsweetened unsalted caffeine coated stuffed creamed"
-    " battered batter pickled candied sodium evaporated malted instant toasted sauce cheese gravy"
-    " syrup overripe wild vegetarian turkey soy fat crumble puerto rican tofu acidophilus calcium"
+    "extra alcoholic nonfat lowfat reduced diet light lite decaffeinated decaf canned frozen"
+    " smoked fried breaded glazed flavored flavor chocolate vanilla strawberry gluten fortified"
+    " imported zealand australian native alaska sweetened unsweetened unsalted caffeine"
+    " coated stuffed creamed battered batter pickled candied sodium evaporated malted instant"
+    " toasted sauce cheese gravy syrup overripe wild vegetarian turkey soy fat crumble puerto"
+    " rican tofu acidophilus calcium"
     " lactose babyfood goat sheep buffalo welsh chinese scotch deli breast cake marinade school"
     " flour glutinous sprouted hopi apache navajo wheat bran nonalcoholic egg iced herbal bread"
     " protein spread omega cream blended no low liquid hydrogenated palm industrial fruit salad"
@@ -316,7 +367,7 @@ NEVER = _words(
     " dressing vinegar candy frosting cone sandwich jerky chip cracker juice pie oil"
 )
 """Words that make a food another one; refused where nobody asked for them."""
-DRIED_KINDS = _words("nut seed spice herb seaweed tea fruit raisin date prune cereal")
+DRIED_KINDS = _words("crumb yeast nut seed spice herb seaweed tea fruit raisin date prune cereal")
 
 DRIED = _words("dried dry")
 SCRAPS = (
@@ -379,6 +430,8 @@ TYPICAL = _table("""
     burrito: bean
     juice: raw chilled
     vegetable: mixed
+    flour: white purpose
+    pickle: dill
 """)
 ALTERNATIVES = _table("""
     grilled barbecue: charbroiled broiled
@@ -396,3 +449,7 @@ ALTERNATIVES = _table("""
     basmati: long
     white: granulated
 """)
+FOODS = (PARTS | COOKED_BY_DEFAULT | RAW_BY_DEFAULT | TYPICAL.keys()).union(*NAMED_KINDS.values())
+"""Foods in their own right; other names may be bynames, of a brand or of a kind."""
+CLASSES = _words("cheese fish bread cracker roll cake cooky candy sauce soup muffin nut sausage")
+"""Names of many foods that differ."""
