@@ -27,7 +27,7 @@ def test_every_file_is_explained() -> None:
 
 
 def test_its_command_is_the_one_that_wrote_them() -> None:
-    (command,) = re.findall(r"^    foodlog (plugin new .*)$", TEXT, re.MULTILINE)
+    (command,) = re.findall(r"^foodlog (plugin new .*)$", TEXT, re.MULTILINE)
     arguments = parser().parse_args(command.split())
     assert (arguments.name, arguments.kind) == ("foodlog-swiss", "nutrition")
 

@@ -13,7 +13,7 @@ CHECKED = (*SHELLS, "python", "javascript", "yaml", "json", "toml")
 PLAIN = ("text", "http", "ini", "dockerfile", "nginx", "sql", "html", "diff")
 """Languages of blocks that are shown, not checked."""
 
-_MARKER = re.compile(r"<!--\s*(not run|file|output|exit)\b:?\s*(.*?)\s*-->")
+_MARKER = re.compile(r"<!--\s*(not run|file|in|tested by|output|exit)\b:?\s*(.*?)\s*-->")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,11 @@ class Block:
     """``<!-- not run: needs Docker -->``: why it cannot run in a test."""
     file: str | None = None
     """``<!-- file: my.yaml -->``: it is written to this file of the page's folder."""
+    excerpt_of: str | None = None
+    """``<!-- in: my_plugin.py -->``: it stands so in this file of the page's folder."""
+    tested_by: str | None = None
+    """``<!-- tested by: tests/... -->``: that test holds it to the code. Above no block, it speaks
+    for all Python that follows on the page."""
     output: bool = False
     """``<!-- output -->``: it is what the block before it prints."""
     exit: int = 0
@@ -54,16 +59,19 @@ def name(page: Path) -> str:
 def blocks(page: str, text: str) -> list[Block]:
     """The code blocks of a page, in order; directives of the generator (``{toctree}``) are none."""
     found: list[Block] = []
-    comment = ""
+    comment, for_all = "", ""
     for token in MarkdownIt().parse(text):
         if token.type == "html_block":
             comment += token.content
         elif token.type in ("fence", "code_block"):
-            if not token.info.startswith("{"):
+            language = token.info.strip()
+            if not language.startswith("{"):
                 line = (token.map or [0])[0] + 1
-                found.append(_block(page, line, token.info.strip(), token.content, comment))
+                comment = comment or (for_all if language == "python" else "")
+                found.append(_block(page, line, language, token.content, comment))
             comment = ""
         elif token.content:
+            for_all = comment if "tested by:" in comment else for_all
             comment = ""
     return found
 
@@ -77,6 +85,8 @@ def _block(page: str, line: int, language: str, text: str, comment: str) -> Bloc
         text=text,
         not_run=markers.get("not run"),
         file=markers.get("file"),
+        excerpt_of=markers.get("in"),
+        tested_by=markers.get("tested by"),
         output="output" in markers,
         exit=int(markers.get("exit", 0)),
     )

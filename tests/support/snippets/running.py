@@ -16,9 +16,6 @@ from typing import Any
 
 import yaml
 
-from foodlog.config import parse_config, shipped_files
-from foodlog.discovery import discover
-from foodlog.plugins import select
 from foodlog.settings import SECTIONS
 from foodlog.testing.aws import moto_server
 
@@ -32,7 +29,16 @@ CONFIGURATION = {*SECTIONS, "storage", "classifiers", "nutrition", "fallback"}
 
 _SERVER = re.compile(r"^(?P<environ>(?:\w+=\S* )*)(?P<program>make run|foodlog serve|gunicorn)\b")
 # What a page calls "make" is looked up, not made: the test may be running under make itself.
-_SHELL = 'make() { command make --no-print-directory -n -C "$REPOSITORY" "$@" > /dev/null; }\n'
+# "pip install FOLDER" installs for the page alone, and nothing from elsewhere.
+_SHELL = """
+make() { command make --no-print-directory -n -C "$REPOSITORY" "$@" > /dev/null; }
+pip() {
+  local folder="${@: -1}"
+  [ "$1" = install ] && [ -d "${folder%[*}" ] || { echo "pip $*: beyond this test"; return 1; }
+  python -m pip install --quiet --no-index --no-deps --no-build-isolation --upgrade \\
+    --target "$PYTHONPATH" "${folder%[*}" 2> /dev/null
+}
+"""
 _AWS = "STORAGE_BACKEND=aws"
 # A page that says so once has an account: empty, on this machine.
 _ACCOUNT = """
@@ -78,7 +84,15 @@ class Reader:
         """Do what the block says. Raises :class:`Wrong`."""
         if block.language not in (*CHECKED, *PLAIN):
             raise Wrong(f"{block.place}: {block.language!r} is none of {(*CHECKED, *PLAIN)}")
-        check_syntax(block)
+        if block.excerpt_of:
+            self._find(block, self._folder / block.excerpt_of)
+        elif block.tested_by:
+            check_tested(block)
+        else:
+            check_syntax(block)
+            self._follow(block)
+
+    def _follow(self, block: Block) -> None:
         if block.output:
             self._expect(block, block.text, self._printed)
         elif block.file:
@@ -96,7 +110,20 @@ class Reader:
             if block.language == "python" or shutil.which("node"):
                 self._execute(block, block.language, block.text, block.exit)
         elif block.language == "yaml":
-            check_configuration(block)
+            self._configure(block)
+
+    def _configure(self, block: Block) -> None:
+        file = self._folder / f".configuration-{self._count}.yaml"
+        file.write_text(whole_configuration(block), encoding="utf-8")
+        given = " ".join(f"{name}={value}" for name, value in _variables(block.text).items())
+        self._execute(block, "bash", f"{given} foodlog config --config {file} > /dev/null", 0)
+
+    def _find(self, block: Block, file: Path) -> None:
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        lines = {line.strip() for line in text.splitlines()}
+        if _flat(block.text) not in _flat(text):
+            missing = [line for line in block.text.splitlines() if line.strip() not in lines]
+            raise Wrong(f"{block.place}: not so in {block.excerpt_of}: {missing or 'its order'}")
 
     def _command(self, block: Block, command: str, shown: str, code: int) -> None:
         server = _SERVER.match(command)
@@ -194,18 +221,24 @@ def check_syntax(block: Block) -> None:
         raise Wrong(f"{block.place}: {error}") from error
 
 
-def check_configuration(block: Block) -> None:
-    """Refuse a fragment that the shipped default does not work with. Raises :class:`Wrong`."""
+def whole_configuration(block: Block) -> str:
+    """The fragment over the shipped default. Raises :class:`Wrong` where it is none."""
     fragment: Any = yaml.safe_load(block.text)
     if not isinstance(fragment, dict) or not CONFIGURATION.issuperset(fragment):
         raise Wrong(f"{block.place}: this is no configuration; mark it as a file or as not run")
-    [local] = [path for path in shipped_files() if path.name == "local.yaml"]
-    whole = yaml.safe_load(local.read_text(encoding="utf-8")) | fragment
-    try:
-        config = parse_config(yaml.safe_dump(whole), block.place, _variables(block.text))
-        select(discover(), config)
-    except Exception as error:
-        raise Wrong(f"{block.place}: {error}") from error
+    local = (REPOSITORY / "config" / "local.yaml").read_text(encoding="utf-8")
+    return str(yaml.safe_dump(yaml.safe_load(local) | fragment))
+
+
+def check_tested(block: Block) -> None:
+    """Refuse a test that does not speak of the page. Raises :class:`Wrong`."""
+    test = REPOSITORY / str(block.tested_by)
+    if not test.is_file() or Path(block.page).name not in test.read_text(encoding="utf-8"):
+        raise Wrong(f"{block.place}: {block.tested_by} does not test {block.page}")
+
+
+def _flat(text: str) -> str:
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _variables(text: str) -> Mapping[str, str]:
@@ -246,6 +279,7 @@ def _environ(folder: Path) -> Mapping[str, str]:
         "REPOSITORY": str(REPOSITORY),
         "WEB_CONCURRENCY": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(folder / ".site-packages"),
     }
 
 
