@@ -7,7 +7,7 @@ from math import ceil
 from PIL import Image, JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
-from foodlog.photos import heic, jpeg, png
+from foodlog.photos import heic, jpeg, lossless, png
 from foodlog.photos.container import Container
 from foodlog.photos.exif import UPRIGHT, is_sideways
 
@@ -49,9 +49,10 @@ def still(container: Container) -> Container:
 def upright(data: bytes, kind: str, orientation: int, target: str) -> bytes:
     """The photo turned as its orientation says, as ``target`` (``JPEG`` or ``PNG``)."""
     with _open(data, kind) as image:
-        image.load()
         if kind == target == "JPEG":
-            return _turned_jpeg(image, orientation)
+            small = image.width * image.height <= lossless.MAX_PIXELS
+            whole = lossless.turned(data, orientation) if small else None
+            return whole or _turned_jpeg(image, orientation)
         return _encode(_turned(image, orientation), target, data if kind == "PNG" else b"")
 
 

@@ -180,9 +180,13 @@ def bomb(width: int = 13_000, height: int = 13_000) -> bytes:
 
 
 @cache
-def twelve_megapixels(orientation: int | None = None) -> bytes:
-    """A 4000 x 3000 JPEG of about 3 MB, with as much detail as a phone's; takes a second."""
-    size = (4000, 3000)
+def twelve_megapixels(
+    orientation: int | None = None, size: tuple[int, int] = (4032, 3024)
+) -> bytes:
+    """A JPEG of about 3 MB, with as much detail as a phone's; takes a second.
+
+    ``size``: 4032 x 3024 are whole blocks of pixels; 4000 x 3000, also usual, are not.
+    """
     noise = Image.effect_noise(size, 20).convert("RGB")
     return _saved(
         Image.blend(picture(*size), noise, 0.35), "JPEG", quality=88, exif=exif(orientation, BERN)
