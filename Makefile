@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 EXAMPLES := $(wildcard examples/*/)
 
-.PHONY: run test lint fix browser fuzz openapi demo bench eval lock clean
+.PHONY: run test lint fix browser fuzz openapi docs demo bench eval lock clean
 .DEFAULT_GOAL := run
 
 # The environment of a user: pinned, without tools.
@@ -66,6 +66,10 @@ openapi: .venv/dev
 	$(BIN)/foodlog openapi > build/openapi.yaml
 	mv build/openapi.yaml foodlog/openapi.yaml
 
+# The documentation as a site; a warning is an error.
+docs: .venv/dev
+	$(BIN)/python -m sphinx -W --keep-going -q docs site
+
 demo: .venv/run
 	$(BIN)/python -m foodlog.testing.demo
 
@@ -89,4 +93,4 @@ lock:
 	mv build/constraints.txt constraints.txt
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build site *.egg-info
