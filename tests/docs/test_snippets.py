@@ -18,7 +18,7 @@ def read(tmp_path):
     """A function that goes through a page, given as text."""
 
     def go(text, name="page.md"):
-        with running.Reader(tmp_path) as reader:
+        with running.Reader(tmp_path, name) as reader:
             for block in pages.blocks(name, text):
                 reader.read(block)
 

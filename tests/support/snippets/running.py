@@ -64,8 +64,10 @@ class Wrong(AssertionError):
 class Reader:
     """Runs the blocks of one page in ``folder``, in order; a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, page: str) -> None:
+        """An example's page is read in the example's own folder, any other one at the top."""
         self._folder = folder
+        self._start = folder / Path(page).parent if page.startswith("examples/") else folder
         self._address = f"127.0.0.1:{_free_port()}"
         self._stack = contextlib.ExitStack()
         self._sessions: dict[str, Session] = {}
@@ -178,7 +180,7 @@ class Reader:
 
     def _session(self, language: str) -> Session:
         if language not in self._sessions:
-            session = Session(language, self._folder, _environ(self._folder))
+            session = Session(language, self._start, _environ(self._folder))
             self._sessions[language] = self._stack.enter_context(session)
             if language == "bash":
                 self._source(_SHELL)
