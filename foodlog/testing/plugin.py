@@ -1,6 +1,10 @@
-"""Fixtures for the tests of plugins. In ``tests/conftest.py``::
+"""Fixtures for the tests of plugins.
 
-pytest_plugins = ["foodlog.testing.plugin"]
+In ``tests/conftest.py``::
+
+    from foodlog.testing.plugin import foodlog_app
+
+    __all__ = ["foodlog_app"]
 """
 
 from collections.abc import Iterator

@@ -10,7 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-pytest_plugins = ["foodlog.testing.plugin"]
+from foodlog.testing.plugin import foodlog_app
+
+__all__ = ["foodlog_app"]
 
 LABELS = ("pizza", "salad", "blueberry_muffin")
 """What the models see in red, green and blue."""
