@@ -3,22 +3,29 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from bench import answers, results, startup
+from bench import answers, photos, predictions, results, startup
 from bench.results import Result
+
+
+def _photo(found: dict[str, Any]) -> Result:
+    ratio, target = found["ratio"], found["target"]
+    return Result(name=found["name"], value=ratio, at_most=target, detail=found["detail"])
+
 
 BENCHMARKS: dict[str, tuple[str, Callable[[], Sequence[Result]]]] = {
     "health": ("Answers", answers.health),
     "history": ("Answers", answers.history),
     "rows": ("Answers", answers.rows),
+    "photos": ("Photos", lambda: [_photo(found) for found in photos.run()]),
+    "alone": ("Predictions", predictions.alone),
+    "flask": ("Predictions", predictions.against_flask),
+    "crowd": ("Predictions", predictions.crowd),
     "start": ("Start and memory", startup.start),
     "memory": ("Start and memory", startup.memory),
 }
 """By name: the section of the report it belongs to, and what measures it."""
-
-
-class Unavailable(Exception):
-    """A benchmark cannot be run here."""
 
 
 def main(names: Sequence[str]) -> int:
@@ -37,7 +44,7 @@ def main(names: Sequence[str]) -> int:
             print(f"  {result.row()}", flush=True)
         sections.setdefault(section, []).extend(found)
     if not names:
-        results.write(sections, {})
+        results.write(sections)
     missed = [r.name for found in sections.values() for r in found if r.met is False]
     print(f"{len(missed)} missed: {'; '.join(missed)}" if missed else "all targets are met")
     return 1 if missed else 0

@@ -13,7 +13,6 @@ import requests
 from bench import load, servers
 from bench.pairs import Pairs, in_turns
 from bench.results import Result
-from foodlog.testing import photos
 from foodlog.testing.client import embedded
 
 CONNECTIONS = 8
@@ -21,6 +20,7 @@ SECONDS = 0.4
 PAIRS = 15
 FEW, MANY = 1_000, 1_000_000
 MEALS = 50
+SAMPLE = servers.ROOT / "docs" / "sample-meal.jpg"
 
 
 def health() -> list[Result]:
@@ -141,7 +141,7 @@ def _log_meals(server: servers.Server, folder: Path, others: int = FEW) -> str:
     so many of other users. The user's token."""
     token = server.sign_up()
     headers = {"Authorization": f"Bearer {token}"}
-    photo = {"photo": ("meal.jpg", photos.sample(), "image/jpeg")}
+    photo = {"photo": ("meal.jpg", SAMPLE.read_bytes(), "image/jpeg")}
     manual = {"name": "Porridge", "calories": 320}
     for path, body in (("predict", {"files": photo}), ("save_meal", {"json": manual})):
         sent: dict[str, Any] = body

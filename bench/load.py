@@ -10,6 +10,7 @@ import selectors
 import socket
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -24,9 +25,9 @@ class Load:
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
-    """Seconds each answer with status 200 took."""
+    """Seconds each answer with status 200 or 201 took."""
     failures: list[str] = field(default_factory=list)
-    """Status lines of other answers, and lost connections."""
+    """Status lines of answers other than 200 and 201, and lost connections."""
 
     @property
     def rate(self) -> float:
@@ -44,19 +45,29 @@ def drive(port: int, request: bytes, *, connections: int, seconds: float) -> Loa
 
     Raises :class:`TimeoutError` when nothing is answered for :data:`TIMEOUT` seconds.
     """
+
+    return _drive(port, request, connections, lambda load: load.seconds < seconds)
+
+
+def once(port: int, request: bytes) -> Load:
+    """Send ``request`` once, on a connection of its own; raises as :func:`drive`."""
+    return _drive(port, request, 1, lambda load: not load.latencies and not load.failures)
+
+
+def _drive(port: int, request: bytes, connections: int, go_on: Callable[[Load], bool]) -> Load:
     load = Load()
     with selectors.DefaultSelector() as selector:
-        open_ = [_Connection(selector, port, request, load) for _ in range(connections)]
+        clients = [_Connection(selector, port, request, load, go_on) for _ in range(connections)]
         started = time.perf_counter()
-        while (now := time.perf_counter()) - started < seconds:
+        while go_on(load):
             ready = selector.select(TIMEOUT)
             if not ready:
                 raise TimeoutError(f"no answer in {TIMEOUT:g} s")
             for key, _ in ready:
                 key.data.proceed()
-        load.seconds = now - started
-        for connection in open_:
-            connection.close()
+            load.seconds = time.perf_counter() - started
+        for client in clients:
+            client.close()
     return load
 
 
@@ -80,12 +91,18 @@ class _Connection:
     """One client; :meth:`proceed` when its socket can be written to or read from."""
 
     def __init__(
-        self, selector: selectors.BaseSelector, port: int, request: bytes, load: Load
+        self,
+        selector: selectors.BaseSelector,
+        port: int,
+        request: bytes,
+        load: Load,
+        go_on: Callable[[Load], bool],
     ) -> None:
         self._selector = selector
         self._port = port
         self._request = memoryview(request)
         self._load = load
+        self._go_on = go_on
         self._open()
 
     def proceed(self) -> None:
@@ -142,12 +159,14 @@ class _Connection:
 
     def _end(self) -> None:
         status = self._head[9:12]
-        if status == b"200":
+        if status in (b"200", b"201"):
             self._load.latencies.append(time.perf_counter() - self._started)
         else:
             self._load.failures.append(self._head.partition(b"\r\n")[0].decode("latin-1"))
         if b"\r\nconnection: close" in self._head.lower():
             self._reopen()
+            return
+        if not self._go_on(self._load):
             return
         self._begin()
         # Small requests go out at once; the selector is only asked again for the answer.

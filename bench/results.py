@@ -56,13 +56,12 @@ class Result:
         return f"| {self.name} | {amount} | {self.target} | {self.verdict} | {self.detail} |"
 
 
-def write(sections: Mapping[str, Sequence[Result]], skipped: Mapping[str, str]) -> None:
-    """Write the report: all measurements of a run, and why some were not made."""
+def write(sections: Mapping[str, Sequence[Result]]) -> None:
+    """Write the report: all measurements of a run."""
     lines = [_HEAD, *_machine(), ""]
     for title, results in sections.items():
         lines += [f"## {title}", "", "| what | measured | target | verdict | detail |"]
         lines += ["|---|---|---|---|---|", *(result.row() for result in results), ""]
-    lines += [f"Not measured: {name}: {reason}." for name, reason in skipped.items()]
     REPORT.write_text("\n".join(lines).rstrip() + "\n")
 
 
