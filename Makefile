@@ -5,7 +5,7 @@ PORT ?= 5000
 CONFIG ?= config/local.yaml
 BIN := .venv/bin
 
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 EXAMPLES := $(wildcard examples/*/)
 
 .PHONY: run test lint fix browser fuzz openapi docs demo bench eval lock clean
