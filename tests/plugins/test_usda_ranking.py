@@ -53,6 +53,75 @@ def test_the_food_itself_and_not_what_shares_its_name(
 
 
 @pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        (
+            "skittles",
+            ["Candies, hard"],
+            "Candies, MARS SNACKFOOD US, SKITTLES Original Candies",
+        ),
+        ("pepsi", [], None),
+        ("cheetos", ["Snacks, corn cakes"], "Cheese flavored corn snacks (Cheetos)"),
+        ("sake", [], "Alcoholic beverage, rice (sake)"),
+        ("gyro", ["Ham sandwich"], "Gyro sandwich"),
+        ("matzo", ["Soup, matzo ball"], "Crackers, matzo, plain"),
+        ("sourdough", ["Bread, rye"], "Bread, sour dough"),
+        ("cheese cake", ["Cake, cream"], "Cheesecake"),
+        ("edamame beans", ["Beans, snap, green, raw"], "Edamame, cooked"),
+        ("penne pasta", ["Pasta salad"], "Pasta, cooked, enriched"),
+        ("red apple", ["Apple juice, red"], "Apple, raw"),
+        ("carrot sticks", ["Fish, stick"], "Carrots, raw"),
+        ("strawberry jam", ["Strawberries, raw"], "Jams and preserves"),
+        ("pumpkin seeds", ["Pumpkin, raw"], "Seeds, pumpkin and squash seed kernels, dried"),
+        ("tomato puree", ["Prune puree"], "Tomato products, canned, puree, with salt added"),
+        ("pearl barley", ["Barley flour"], "Barley, pearled, cooked"),
+    ],
+)
+def test_a_food_is_found_under_another_name_of_it(
+    name: str, wrong: list[str], right: str | None
+) -> None:
+    water = "Beverages, water, bottled, PEPSI, AQUAFINA"
+    assert chosen(name, *wrong, water) is None
+    if right:
+        assert chosen(name, *wrong, right) == right
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("goat cheese", "Goat, raw"),
+        ("butternut squash", "Nuts, butternuts, dried"),
+        ("cinnamon", "Bread, cinnamon roll"),
+        ("corn oil", "Oil, corn and canola"),
+        ("onion soup", "Soup, potato with mushrooms and onions"),
+        ("muffin", "English muffins, plain"),
+        ("takoyaki", "TAKOYAKI SAUCE"),
+        ("marmite", "MARMITE CHEESE CRACKERS"),
+        ("bear", "Bear, cooked"),
+        ("zebra", "Game meat, zebra, cooked, roasted"),
+    ],
+)
+def test_a_name_in_passing_is_not_the_food(name: str, other: str) -> None:
+    assert chosen(name, other) is None
+
+
+def test_a_byname_gives_way_to_a_food_of_that_name_in_an_earlier_search() -> None:
+    cracker, herb = hits("Crackers, sorrel"), hits("Sorrel, boiled, dried")
+    assert choose_from(FoodQuery(name="sorrel"), [[], cracker]) == cracker[0]
+    assert choose_from(FoodQuery(name="sorrel"), [herb, cracker]) is None
+
+
+def test_fish_is_cooked_where_nothing_is_said() -> None:
+    cooked = "Fish, wolffish, Atlantic, cooked, dry heat"
+    assert chosen("wolffish", "Fish, wolffish, Atlantic, raw", cooked) == cooked
+
+
+def test_of_a_class_no_kind_is_taken_before_the_class_itself_was_searched_for() -> None:
+    kind, whole = hits("Cookies, fortune"), hits("Cookie, NFS")
+    assert choose_from(FoodQuery(name="cookies"), [kind, whole]) == whole[0]
+
+
+@pytest.mark.parametrize(
     ("name", "state", "raw", "cooked", "expected"),
     [
         ("chicken", None, "Chicken, meat only, raw", "Chicken, meat only, roasted", "cooked"),

@@ -109,7 +109,8 @@ def _covered(wanted: Wanted, segments: Sequence[Segment]) -> bool:
 
 
 def _said(word: str, said: frozenset[str]) -> bool:
-    return word in said or bool(v.ALTERNATIVES.get(word, frozenset()) & said)
+    forms = {word, word + "ed", word + "d"}
+    return bool((forms | v.ALTERNATIVES.get(word, frozenset())) & said)
 
 
 def _place(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
@@ -182,7 +183,7 @@ def _kinds_named(wanted: Wanted, segments: Sequence[Segment], near: Iterable[int
             yield i
         if len(wanted.required) > 1 and set(segments[i].core) == wanted.required:
             yield i
-        following = following and not set(segments[i].core) - v.PLAIN - v.QUALIFIERS
+        following = following and not set(segments[i].core) - v.PLAIN - v.QUALIFIERS - wanted.asked
 
 
 def _is_kind(heads: frozenset[str], name: str) -> bool:
@@ -215,6 +216,8 @@ def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool
     harmless = wanted.asked | v.HARMLESS | place.harmless
     for i in naming | {place.anchor, place.named}:
         unasked = set(segments[i].core) - segments[i].free - harmless
+        if i != place.anchor and segments[place.anchor].heads & v.KINDS:
+            unasked -= segments[i].partners
         if any(not word.isdigit() for word in unasked):
             return True
     kinds = segments[place.anchor].heads | segments[0].heads
@@ -250,6 +253,8 @@ def _preference(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> f
     said = frozenset().union(*(frozenset(s.core) | s.rest for s in segments))
     typical = v.TYPICAL.get(wanted.head, frozenset())
     expected = wanted.asked | typical
+    if place.anchor == place.named:
+        expected |= place.harmless
     for i, segment in enumerate(segments[place.anchor :], place.anchor):
         unasked = set(segment.core) - expected
         weight = _weight(wanted, place, i)

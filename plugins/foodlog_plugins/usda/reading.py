@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from foodlog.dishes import canonical, normalise
 from foodlog.models import FoodQuery
@@ -23,6 +24,8 @@ class Wanted:
     """What the food is made of where it goes without saying."""
     optional: frozenset[str]
     state: str | None
+    pairs: Mapping[str, tuple[str, str]]
+    """Words that follow each other, by both written together."""
     strict: bool
     """Whether the state was asked for, not guessed."""
 
@@ -41,6 +44,8 @@ class Segment:
     heads: frozenset[str]
     free: frozenset[str]
     """Words beside an "or": one of several names."""
+    partners: frozenset[str]
+    """Words beside an "and": kinds that share a record."""
     rest: frozenset[str]
     """Behind a link word or in brackets."""
     aliases: tuple[frozenset[str], ...]
@@ -81,7 +86,8 @@ def read(query: FoodQuery) -> Wanted | None:
     if head in v.PARTS:
         bases = bases.union(named[:-1], *(v.BASES.get(w, ()) for w in named))
     state, strict = _wanted_state(query, states, required | bases)
-    return Wanted(required, head, bases, optional, state, strict)
+    pairs = {a + b: (a, b) for a, b in pairwise(words)}
+    return Wanted(required, head, bases, optional, state, pairs, strict)
 
 
 def _named(words: Sequence[str], states: Sequence[str]) -> list[str]:
@@ -96,6 +102,12 @@ def _head(named: Sequence[str]) -> tuple[str, frozenset[str]]:
     """The word that must be found, and the kind behind it that need not: "edamame beans"."""
     *others, last = named
     kinds = v.NAMED_KINDS.get(last, frozenset()) - v.NAMES_OF_OTHERS
+    shape = v.SHAPES.intersection(named)
+    if others and last in v.SHAPES and others[-1] in v.RAW_BY_DEFAULT:
+        return others[-1], shape
+    if last in v.RAW_BY_DEFAULT:
+        return last, shape
+    kinds = kinds - v.UNSAID.get(last, frozenset())
     if others and (others[-1] in kinds or last in v.COOKED_KINDS):
         return others[-1], frozenset([last])
     return last, frozenset()
@@ -164,16 +176,17 @@ def segments_of(description: str, wanted: Wanted) -> list[Segment]:
     return [
         segment
         for part in re.split(r"[,;](?![^(]*\))", description)[:_SEGMENTS]
-        if (segment := _segment(part, wanted.asked, shouting)) is not None
+        if (segment := _segment(part, wanted, shouting)) is not None
     ]
 
 
-def _segment(text: str, asked: frozenset[str], shouting: bool) -> Segment | None:
+def _segment(text: str, wanted: Wanted, shouting: bool) -> Segment | None:
+    asked = wanted.asked
     outside = re.sub(r"\([^)]*\)?", " ", text)
     inside = [t for b in re.findall(r"\(([^)]*)", text) for t in b.split(",")]
     loud = [] if shouting else [word for word in outside.split() if _loud(word)]
     plain, brand = _without_brand(outside, loud, asked)
-    words = _joined(_tokens(plain.replace("/", " or ")), asked)
+    words = _as_asked(_tokens(plain.replace("/", " or ")), wanted)
     if not words and not brand and not inside:
         return None
     core = _before_link(words)
@@ -182,7 +195,8 @@ def _segment(text: str, asked: frozenset[str], shouting: bool) -> Segment | None
     return Segment(
         core=tuple(food),
         heads=_heads(core),
-        free=frozenset(_alternatives(core, asked)),
+        free=frozenset(_beside("or", core, asked)),
+        partners=frozenset(_beside("and", core, asked)),
         rest=frozenset(words[len(core) :]).union(*aliases) - v.STOP,
         aliases=tuple(names - v.INCLUDING for names in aliases),
         loud=frozenset(_tokens(" ".join(loud))) - v.STOP,
@@ -190,18 +204,21 @@ def _segment(text: str, asked: frozenset[str], shouting: bool) -> Segment | None
     )
 
 
-def _joined(words: Sequence[str], asked: frozenset[str]) -> Sequence[str]:
-    """With words written apart made one where the query does so: "sour dough"."""
-    for i in range(len(words) - 1):
-        if words[i] + words[i + 1] in asked:
-            return [*words[:i], words[i] + words[i + 1], *_joined(words[i + 2 :], asked)]
-    return words
+def _as_asked(words: Sequence[str], wanted: Wanted) -> list[str]:
+    """With words written together or apart as in the query: "sour dough", "cheesecake"."""
+    result: list[str] = []
+    for word in words:
+        if result and result[-1] + word in wanted.asked:
+            result[-1] += word
+        else:
+            result.extend(wanted.pairs.get(word, (word,)))
+    return result
 
 
-def _alternatives(core: Sequence[str], asked: frozenset[str]) -> Iterator[str]:
-    """The other names beside an "or" of a food that was asked for."""
+def _beside(mark: str, core: Sequence[str], asked: frozenset[str]) -> Iterator[str]:
+    """The other names beside the mark of a food that was asked for."""
     for i, word in enumerate(core):
-        if word == "or" and 0 < i < len(core) - 1:
+        if word == mark and 0 < i < len(core) - 1:
             left, right = core[i - 1], core[i + 1]
             if right in asked:
                 yield left

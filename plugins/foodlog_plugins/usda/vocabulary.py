@@ -78,7 +78,26 @@ SYNONYMS = _phrases("""
     tater tot = potato tot
     soya = soy
     decaf = decaffeinated
-    sunny side up egg = fried egg
+    french loaf = french bread
+    skimmed milk = skim milk
+    semi skimmed milk = 2% milk
+    full fat milk = whole milk
+    icing sugar = powdered sugar
+    caster sugar = granulated sugar
+    whisky = whiskey
+    bourbon = whiskey
+    cafe latte = latte
+    roast duck = roasted duck
+    roast goose = roasted goose
+    roast veal = roasted veal
+    roast potato = roasted potato
+    crab leg = crab
+    crab meat = crab
+    lobster tail = lobster
+    lobster meat = lobster
+    kettle corn = kettle popcorn
+    sparkling water = carbonated water
+    mineral water = bottled water
     monterey jack = monterey
     apple cider vinegar = cider vinegar
     white vinegar = distilled vinegar
@@ -91,6 +110,8 @@ SYNONYMS = _phrases("""
 MEANT = _phrases("""
     grilled cheese = grilled cheese sandwich
     hollandaise = hollandaise sauce
+    sunny side up egg = fried egg
+    toast = toasted white bread
 """)
 """Whole queries that leave the food out."""
 
@@ -150,9 +171,14 @@ UNSAID = _table("""
     tomato: cherry
     apple onion: red green yellow white
     rice: basmati jasmine arborio
-    pasta macaroni: elbow
+    pasta macaroni: elbow penne fusilli rigatoni farfalle ziti linguine fettuccine
+    salt: sea kosher
+    olive: kalamata
+    lobster crab: american king
     mustard: dijon
     sausage: breakfast
+    oat: steel cut rolled
+    wing: buffalo
     jam jelly: strawberry raspberry blueberry blackberry grape apricot cherry peach orange
 """)
 """Varieties so alike that any record of the food will do."""
@@ -244,7 +270,7 @@ NAMED_KINDS = _table("""
     pepper: jalapeno serrano habanero poblano cayenne ancho
     mushroom: portabella portobello shiitake enoki crimini maitake chanterelle morel
     melon: cantaloupe honeydew casaba watermelon
-    pasta noodle: spaghetti macaroni penne fettuccine linguine soba udon
+    pasta noodle: spaghetti macaroni penne fettuccine linguine soba udon ramen mein
     seaweed: nori kelp wakame spirulina agar laver
     pork: bacon ham prosciutto
     tea: kombucha
@@ -269,12 +295,14 @@ NAMED_KINDS = _table("""
 """X in "X, Y" for the Y that are an X; of others the X is made with Y, or for it."""
 KINDS_ALONE = _words("cheese bread cracker roll seaweed sausage noodle wine lettuce mushroom")
 """X in "X, Y", where Y is an X if no record is headed by Y alone."""
+SHAPES = _words("stick strip leaf head wedge floret half")
+"""May stand beside a fruit or vegetable without making it another food."""
 CLASS_ENDINGS = _words("sandwich pastry dessert dressing")
 """May follow a name that is no food by itself: a "Gyro sandwich" is a gyro."""
 BRAND_WORDS = _words("original classic bar candy cereal bite size brand drink")
 """May stand beside a brand without making it another product."""
 COOKED_KINDS = _words("fish crustacean mollusk shellfish game")
-NAMES_OF_OTHERS = _words("goat blue american swiss acorn boston milk bar")
+NAMES_OF_OTHERS = _words("goat blue american swiss acorn butternut boston milk bar")
 """Of these kinds, those that without the name of their kind are other things."""
 NAMED_KINDS["candy"] -= {"milk", "bar"}
 PARTS = _words(
@@ -284,6 +312,9 @@ PARTS = _words(
 """Names that need an animal, said or understood."""
 BASES = _table("""
     steak roast: beef
+    stuffing: bread
+    shake: milk
+    consomme bouillon: broth bouillon beef
     flour: wheat
     brisket sirloin chuck flank: beef
     rib: beef pork
@@ -341,11 +372,12 @@ PLAIN = _words(
     " bottled mixed species atlantic eastern table generic topping tap water not eaten fat"
     " no recipe home bottle deli slice sliced white boneless skinless bone choice select broiled"
     " roasted grilled as nsf family smooth chunky creamy black brown restaurant original soft hard"
-    " lump piece hot single brewed"
+    " lump thick piece hot single brewed"
 )
 """Words that hardly make a food another."""
 ODD = _words(
-    "extra alcoholic nonfat lowfat reduced diet light lite decaffeinated decaf canned frozen"
+    "extra kippered brien alcoholic nonfat lowfat reduced diet light lite decaffeinated decaf"
+    " canned frozen"
     " smoked fried breaded glazed flavored flavor chocolate vanilla strawberry gluten fortified"
     " imported zealand australian native alaska sweetened unsweetened unsalted caffeine"
     " coated stuffed creamed battered batter pickled candied sodium evaporated malted instant"
@@ -449,6 +481,8 @@ ALTERNATIVES = _table("""
     basmati: long
     white: granulated
 """)
+ODD |= RAW_BY_DEFAULT - PLAIN
+
 FOODS = (PARTS | COOKED_BY_DEFAULT | RAW_BY_DEFAULT | TYPICAL.keys()).union(*NAMED_KINDS.values())
 """Foods in their own right; other names may be bynames, of a brand or of a kind."""
 CLASSES = _words("cheese fish bread cracker roll cake cooky candy sauce soup muffin nut sausage")
