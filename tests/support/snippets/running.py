@@ -45,8 +45,8 @@ _ACCOUNT = """
 export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing
 export AWS_REGION=eu-west-1 AWS_BUCKET_NAME=meals JWT_SECRET_KEY=0123456789abcdef0123456789abcdef
 # The first request to each service loads it, which may take longer than FoodLog waits.
-curl -s -m 60 -o /dev/null "$AWS_ENDPOINT_URL"
-curl -s -m 60 -o /dev/null -H 'X-Amz-Target: DynamoDB_20120810.ListTables' -d '{{}}' "$AWS_ENDPOINT_URL"
+curl -s -m 30 -o /dev/null "$AWS_ENDPOINT_URL"
+curl -s -m 30 -o /dev/null -H 'X-Amz-Target: DynamoDB_20120810.ListTables' "$AWS_ENDPOINT_URL"
 """
 _STOP = "kill $SERVER 2> /dev/null && { wait $SERVER || true; }\n"
 _WAIT = """SERVER=$!
