@@ -6,7 +6,6 @@ CONFIG ?= config/local.yaml
 BIN := .venv/bin
 
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
-EXAMPLES := $(wildcard examples/*/)
 
 .PHONY: run test lint fix browser fuzz openapi docs demo bench eval lock clean
 .DEFAULT_GOAL := run
@@ -84,9 +83,9 @@ eval: .venv/dev
 lock:
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet --disable-pip-version-check --upgrade setuptools
-	build/lock/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
-	    -e '.[aws,heic,lambda,testing,dev]' $(EXAMPLES)
+	build/lock/bin/python -m pip install -qq --disable-pip-version-check --upgrade setuptools
+	build/lock/bin/python -m pip install -qq --disable-pip-version-check --no-build-isolation \
+	    -e '.[aws,heic,lambda,testing,dev]'
 	echo "# Every package, exactly; made by \`make lock\`." > build/constraints.txt
 	build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip \
 	    | grep -vE '^foodlog|@' >> build/constraints.txt
