@@ -81,6 +81,7 @@ def crowd() -> list[Result]:
     """256 clients at once, against what the threads could do if nothing but waiting took time."""
     with _world(workers=WORKERS) as world:
         row = _seconds(world.server, _save_meal(world.token))
+        before = _processor_seconds(world.server)
         done = load.drive(
             world.server.port,
             world.predict(photos.sample(1520, 1140)),
@@ -88,6 +89,8 @@ def crowd() -> list[Result]:
             seconds=SECONDS,
         )
         memory = [servers.memory(pid) for pid in world.server.workers()]
+        busy = _processor_seconds(world.server) - before
+    each = busy / len(done.latencies) * 1000
     limit = WORKERS * THREADS / (UPSTREAM + row)
     failed = f", the first: {done.failures[0]}" if done.failures else ""
     return [
@@ -96,7 +99,8 @@ def crowd() -> list[Result]:
             value=done.rate / limit,
             at_least=0.9,
             detail=f"{done.rate:.0f}/s of {limit:.0f}/s with {THREADS} threads a worker, "
-            f"p50 {done.median:.1f} s",
+            f"p50 {done.median:.1f} s; {each:.1f} ms of a core each, so that {1000 / each:.0f}/s "
+            "keep a core busy",
         ),
         Result(
             name=f"{CLIENTS} clients: failed requests",
@@ -148,6 +152,10 @@ def _flask(world: World) -> Iterator[servers.Server]:
     command += ["--no-control-socket", "bench.flask_baseline:app"]
     with servers.running(command, world.folder / "flask.log") as server:
         yield server
+
+
+def _processor_seconds(server: servers.Server) -> float:
+    return sum(servers.processor_seconds(pid) for pid in server.workers())
 
 
 def _added(name: str, photo: bytes, world: World, row: float, most: float) -> Result:

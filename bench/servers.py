@@ -127,6 +127,12 @@ def memory(pid: int) -> tuple[float, float]:
     return sizes["Rss:"], sizes["Pss:"]
 
 
+def processor_seconds(pid: int) -> float:
+    """How long a process has kept a core busy."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
