@@ -13,7 +13,18 @@ from pathlib import Path
 
 LAUNCH_MOTO = """
 import sys
+from threading import Lock
+from moto.moto_server import threaded_moto_server
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from werkzeug.serving import WSGIRequestHandler
+WSGIRequestHandler.protocol_version = "HTTP/1.1"
+class OneAtATime(threaded_moto_server.DomainDispatcherApplication):
+    # A conditional write is one step in DynamoDB, and several in moto.
+    turn = Lock()
+    def __call__(self, environ, start_response):
+        with self.turn:
+            return super().__call__(environ, start_response)
+threaded_moto_server.DomainDispatcherApplication = OneAtATime
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)

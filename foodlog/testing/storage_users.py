@@ -23,6 +23,9 @@ def user(name: str, number: int = 1) -> User:
 class UserStoreTests:
     """Every rule of :class:`foodlog.providers.UserStore`."""
 
+    accounts_to_scan: int = 600
+    """How many accounts there are at most; lower it where a write is slow."""
+
     def test_an_account_comes_back_as_it_was_stored(self, provider: Storage) -> None:
         """add() loses nothing, and answers True for a new account."""
         ann = replace(user("ünïcødé+tag"), epoch=3)
@@ -85,7 +88,7 @@ class UserStoreTests:
 
     def test_scan_sees_every_account(self, provider: Storage) -> None:
         """scan() yields every account once, whatever the number."""
-        accounts = [user(f"user{number:04}") for number in range(600)]
+        accounts = [user(f"user{number:04}") for number in range(self.accounts_to_scan)]
         for account in accounts:
             provider.users.add(account)
         scanned = sorted(provider.users.scan(), key=lambda u: u.email)

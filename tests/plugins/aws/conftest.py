@@ -1,6 +1,6 @@
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,64 @@ def dynalite_url() -> Iterator[str]:
         yield url
 
 
+class Shared:
+    """Bucket and tables that tests share, one after the other; each leaves them empty.
+
+    Making and describing them costs more than most tests do.
+    """
+
+    MOST = 30
+    """Rows or photos that are deleted one by one; a test that leaves more leaves all to rot."""
+
+    def __init__(self) -> None:
+        self.name = new_name()
+        self._made: dict[str, AwsStorage] = {}
+
+    def set_up(self, storage: AwsStorage) -> None:
+        endpoint = storage.clients.dynamodb.meta.endpoint_url
+        if endpoint not in self._made:
+            self._made[endpoint] = own = new_storage(storage.options)
+            set_up(own)
+
+    def empty(self) -> None:
+        for storage in self._made.values():
+            left = [(storage.meals.delete, meal.id) for meal in storage.meals.scan()]
+            left += [(storage.users.delete, user.email) for user in storage.users.scan()]
+            left += [(storage.photos.delete, photo.key) for photo in storage.photos.list()]
+            if len(left) > self.MOST:
+                self.close()
+                return
+            for delete, key in left:
+                delete(key)
+
+    def close(self) -> None:
+        for storage in self._made.values():
+            storage.close()
+        self.name, self._made = new_name(), {}
+
+
+def new_name() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def new_storage(options: Mapping[str, Any]) -> AwsStorage:
+    context = Context(dishes=Dishes([]), clock=lambda: datetime.now(UTC), threads=8)
+    return AwsStorage(options, context)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Shared]:
+    kept = Shared()
+    yield kept
+    kept.close()
+
+
 @pytest.fixture
-def make(aws_environment: None) -> Iterator[Make]:
+def make(aws_environment: None, shared: Shared, request: pytest.FixtureRequest) -> Iterator[Make]:
     """Makes a storage; the options given override those of a test. Nothing is sent by it."""
     made = []
-    name = uuid.uuid4().hex[:12]
+    shares = {"storage", "on_dynalite"} & set(request.fixturenames)
+    name = shared.name if shares else new_name()
 
     def make(**options: Any) -> AwsStorage:
         defaults = {
@@ -65,9 +118,7 @@ def make(aws_environment: None) -> Iterator[Make]:
             "attempts": 1,
             "read_timeout": 30,
         }
-        loaded = AwsStorage.Options().load({**defaults, **options})
-        context = Context(dishes=Dishes([]), clock=lambda: datetime.now(UTC), threads=8)
-        made.append(AwsStorage(loaded, context))
+        made.append(new_storage(AwsStorage.Options().load({**defaults, **options})))
         return made[-1]
 
     yield make
@@ -84,19 +135,21 @@ def on_moto(make: Make, moto_url: str) -> Make:
 
 
 @pytest.fixture
-def storage(on_moto: Make) -> AwsStorage:
+def storage(on_moto: Make, shared: Shared) -> Iterator[AwsStorage]:
     """A storage over moto whose bucket and tables exist."""
     made = on_moto()
-    set_up(made)
-    return made
+    shared.set_up(made)
+    yield made
+    shared.empty()
 
 
 @pytest.fixture
-def on_dynalite(on_moto: Make, dynalite_url: str) -> AwsStorage:
+def on_dynalite(on_moto: Make, dynalite_url: str, shared: Shared) -> Iterator[AwsStorage]:
     """A storage over moto's S3 and dynalite whose bucket and tables exist."""
     made = on_moto(dynamodb_endpoint_url=dynalite_url)
-    set_up(made)
-    return made
+    shared.set_up(made)
+    yield made
+    shared.empty()
 
 
 def set_up(storage: AwsStorage) -> None:

@@ -219,6 +219,17 @@ def test_a_page_of_a_long_history_is_one_call(on_dynalite: AwsStorage) -> None:
     assert calls == ["before-send.dynamodb.Query"] * 2
 
 
+def test_a_scan_over_several_pages_sees_every_row(on_dynalite: AwsStorage) -> None:
+    large = [meal(n, metadata={"text": "x" * 300_000}) for n in range(8)]
+    for each in large:
+        on_dynalite.meals.add(each)
+    calls = []
+    events = on_dynalite.clients.dynamodb.meta.events
+    events.register("before-call.dynamodb.Scan", lambda **_: calls.append(1))
+    assert sorted(on_dynalite.meals.scan(), key=lambda m: m.id) == large
+    assert len(calls) > 2, "a page of a scan is 1 MB at most"
+
+
 def test_a_meal_over_400_kb_is_refused_and_one_under_it_is_not(on_dynalite: AwsStorage) -> None:
     from foodlog.errors import TooLarge
 
