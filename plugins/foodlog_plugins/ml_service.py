@@ -90,7 +90,9 @@ class MLService(Classifier):
 
     def _ask(self, image: bytes, facts: Mapping[str, Any], timeout: float) -> Any:
         if self._upstream is None:
-            raise Declined("the ML service is in stub mode; the fallback answers in its place")
+            raise Declined(
+                "the ML service is in stub mode; the fallback answers in its place", permanent=True
+            )
         answer = self._upstream.request(
             "POST",
             form={"metadata": orjson.dumps(facts).decode()},

@@ -152,5 +152,6 @@ def test_whatever_is_asked_the_answer_is_in_the_contract(
 
     ask()
     assert len(statuses) >= SHARE
-    if mode == "positive" and "{" not in operation.path:
+    # Nobody guesses a password, nor a path that leads to a photo.
+    if mode == "positive" and operation.id != "logIn" and "{" not in operation.path:
         assert min(statuses) < 300, "nothing got as far as the services"
