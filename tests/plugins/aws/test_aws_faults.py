@@ -1,19 +1,22 @@
 """What is left after throttling, time-outs and lost answers at every single call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ReadTimeoutError
-from botocore.httpsession import URLLib3Session
+from aws_calls import KINDS, Fault
 
+from foodlog.concurrency import Deadline, Pool
 from foodlog.errors import ProviderError, ProviderTimeout
-from foodlog.models import Meal, User
-from foodlog.services.sweep import find_orphans
+from foodlog.models import Meal, Nutrients, User
+from foodlog.photos import Photo, verify
+from foodlog.services.analysis import Analysis, Finding
+from foodlog.services.meals import Details, MealLog
+from foodlog.services.sweep import delete_orphans, find_orphans
+from foodlog.testing import photos
 from foodlog_plugins.aws_storage import AwsStorage
 
 Make = Callable[..., AwsStorage]
@@ -23,87 +26,140 @@ MEAL = Meal(
     id="1" * 32, user_id="ann", food="Soup", created_at=NOON, consumed_at=NOON, photo_key=KEY
 )
 USER = User(id="u1", email="ann@example.com", created_at=NOON, password_hash="h")
-KINDS = ("throttled", "timed out", "answer lost")
 
 
-class Fault:
-    """Lets a storage's ``number``-th call fail (from 1), and all others pass."""
+class Toast:
+    """Sees toast on every photo."""
 
-    def __init__(self, storage: AwsStorage, kind: str, number: int) -> None:
-        self.calls = 0
-        self._kind, self._number = kind, number
-        for client in (storage.clients.s3, storage.clients.dynamodb):
-            client.meta.events.register("before-send", self._send)
+    def classify(self, photo: Photo, deadline: Deadline) -> Finding:
+        return Finding(label="toast", inference_source="fake", metadata={})
 
-    def _send(self, request: Any, event_name: str, **_: Any) -> AWSResponse | None:
-        self.calls += 1
-        if self.calls != self._number:
-            return None
-        if self._kind == "throttled":
-            return throttled(request.url, event_name)
-        if self._kind == "answer lost":
-            URLLib3Session().send(request)
-        raise ReadTimeoutError(endpoint_url=request.url)
-
-
-class Raw(BytesIO):
-    def stream(self, **_: Any) -> Any:
-        yield self.read()
+    def nutrition(self, finding: Finding, photo: Photo, deadline: Deadline) -> Analysis:
+        return Analysis(
+            food="Toast",
+            nutrients=Nutrients(calories=300),
+            ingredients=("Bread",),
+            components=(),
+            nutrition_source="fake",
+            coverage=1.0,
+            estimated=False,
+            metadata={},
+        )
 
 
-def throttled(url: str, event_name: str) -> AWSResponse:
-    if ".s3." in event_name:
-        body = b"<Error><Code>SlowDown</Code><Message>Please reduce</Message></Error>"
-        return AWSResponse(url, 503, {}, Raw(body))
-    body = b'{"__type": "com.amazonaws#ProvisionedThroughputExceededException"}'
-    return AWSResponse(url, 400, {}, Raw(body))
+class Logs:
+    """Makes logs over storages; their photos are stored in one pool."""
+
+    def __init__(self) -> None:
+        self._side = Pool("side", 2, 2)
+
+    def over(self, storage: AwsStorage) -> MealLog:
+        return MealLog(
+            storage=storage,
+            analyst=Toast(),  # type: ignore[arg-type]
+            side=self._side,
+            clock=lambda: NOON,
+            ids=lambda: uuid4().hex,
+            on_logged=lambda meal: None,
+        )
+
+    def settle(self) -> None:
+        """Until what runs beside a request has ended."""
+        while self._side.pending:
+            self._side.submit(int).result(5)
+
+    def close(self) -> None:
+        self._side.close()
 
 
-def log(storage: AwsStorage, meal: Meal) -> Meal:
-    """Photo, then row; of a row that failed and is not there the photo goes too."""
-    storage.photos.put(KEY, b"photo", "image/jpeg")
-    try:
-        return storage.meals.add(meal)
-    except ProviderError:
-        found = storage.meals.get(meal.id)
-        if found is None:
-            storage.photos.delete(KEY)
-            raise
-        return found
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    made = Logs()
+    yield made
+    made.close()
 
 
-def is_whole(storage: AwsStorage) -> None:
-    """Every row has its photo; every photo has its row, or the sweep finds it."""
-    photos = {photo.key for photo in storage.photos.list()}
-    named = {meal.photo_key for meal in storage.meals.scan()}
-    assert named <= photos
-    later = datetime.now(UTC) + timedelta(hours=2)
-    assert {photo.key for photo in find_orphans(storage, later)} == photos - named
+@pytest.fixture(scope="module")
+def photo() -> Photo:
+    return verify(photos.jpeg(32, 32))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_logging_a_meal_survives_a_fault_at_any_call(
-    on_moto: Make, storage: AwsStorage, kind: str
+ANN = User(id="ann", email="ann@example.com", created_at=NOON, password_hash="h")
+ALONE = [{number: kind} for number in (1, 2, 3) for kind in KINDS]
+"""Faults at: is it there already, photo, row."""
+OF_PHOTO_AND_DELETION = [{2: first, 3: kind} for first in ("throttled", "late") for kind in KINDS]
+OF_ROW_AND_READING = [
+    {3: first, 4: kind} for first in ("throttled", "answer lost", "late") for kind in KINDS[:2]
+]
+OF_ROW_AND_DELETION = [{3: "throttled", 5: kind} for kind in KINDS]
+
+
+@pytest.mark.parametrize(
+    ("scripts", "hit"),
+    [
+        (ALONE, {"GetItem", "PutObject", "PutItem"}),
+        (OF_PHOTO_AND_DELETION, {"PutObject", "DeleteObject"}),
+        (OF_ROW_AND_READING, {"PutItem", "GetItem"}),
+        (OF_ROW_AND_DELETION, {"PutItem", "DeleteObject"}),
+    ],
+)
+def test_logging_a_meal_survives_faults_at_any_call(
+    on_moto: Make,
+    storage: AwsStorage,
+    logs: Logs,
+    photo: Photo,
+    scripts: list[dict[int, str]],
+    hit: set[str],
 ) -> None:
-    for number in range(1, 9):
-        faulty = on_moto()
-        fault = Fault(faulty, kind, number)
-        try:
-            acknowledged: Meal | None = log(faulty, MEAL)
-        except ProviderError as error:
-            acknowledged, told = None, error
-        assert acknowledged or told.retry_after or isinstance(told, ProviderTimeout)
-        is_whole(storage)
-        if acknowledged:
-            assert storage.meals.get(MEAL.id) == acknowledged == MEAL
-        assert log(storage, MEAL) == MEAL, "what failed is done by repeating it"
-        assert [*storage.meals.scan()] == [MEAL], "and makes no second row"
-        is_whole(storage)
-        storage.meals.delete(MEAL.id)
-        storage.photos.delete(KEY)
-        if fault.calls < number:
-            break
-    assert number > 2, "there were calls to fail"
+    faulty = on_moto()
+    fault, faulty_log, log = Fault(faulty, {}), logs.over(faulty), logs.over(storage)
+    failed = set()
+    for script in scripts:
+        for lands_first in (True, False) if "late" in script.values() else (True,):
+            key = f"{script} {lands_first}"
+            fault.start(script)
+            acknowledged = attempt(faulty_log, photo, key)
+            logs.settle()
+            failed |= {fault.calls[number - 1] for number in script}
+            if lands_first:
+                fault.land()
+            is_whole(storage, key)
+            repeated = attempt(log, photo, key)
+            fault.land()
+            is_whole(storage, key)
+            assert [*storage.meals.scan()] == [repeated], f"one row in the end, {key}"
+            assert acknowledged in (repeated, None), f"what was acknowledged is kept, {key}"
+            clean_up(storage, key)
+    assert failed == hit, "the calls that were meant to fail"
+
+
+def attempt(log: MealLog, photo: Photo, key: str) -> Meal | None:
+    """The meal that a /predict acknowledges; None where it fails in a way it may."""
+    try:
+        return log.predict(ANN, photo, Details(), key, Deadline(30))
+    except ProviderError as error:
+        if error.retry_after or isinstance(error, ProviderTimeout):
+            return None
+        raise
+
+
+def is_whole(storage: AwsStorage, when: str) -> None:
+    """Every row has its photo; every photo has its row, or the sweep finds it."""
+    stored = {photo.key for photo in storage.photos.list()}
+    named = {meal.photo_key for meal in storage.meals.scan()}
+    assert named <= stored, when
+    orphans = find_orphans(storage, datetime.now(UTC) + timedelta(hours=2))
+    assert {orphan.key for orphan in orphans} == stored - named, when
+
+
+def clean_up(storage: AwsStorage, when: str) -> None:
+    """Sweep, which takes no photo of a row; then delete the row and its photo."""
+    orphans = find_orphans(storage, datetime.now(UTC) + timedelta(hours=2))
+    assert [*delete_orphans(storage, orphans)] == orphans
+    (meal,), (photo,) = storage.meals.scan(), storage.photos.list()
+    assert meal.photo_key == photo.key, when
+    storage.meals.delete(meal.id)
+    storage.photos.delete(photo.key)
 
 
 CHANGES: dict[str, Callable[[AwsStorage], Any]] = {
@@ -131,9 +187,10 @@ def test_every_change_may_be_repeated_after_a_fault(
     if change != "sign up":
         storage.users.add(USER)
     faulty = on_moto()
-    Fault(faulty, kind, 1)
+    fault = Fault(faulty, {1: kind})
     with pytest.raises(ProviderError):
         CHANGES[change](faulty)
+    fault.land()
     answer, after = CHANGES[change](faulty), state(storage)
     expected = {"replace": replace(MEAL, food="Stew", version=2), "sign up": True}
     assert answer == expected.get(change)
@@ -145,18 +202,18 @@ def test_the_sdk_repeats_a_call_whose_answer_was_lost_and_nobody_notices(
     on_moto: Make, storage: AwsStorage
 ) -> None:
     faulty = on_moto(attempts=2)
-    fault = Fault(faulty, "answer lost", 1)
+    fault = Fault(faulty, {1: "answer lost"})
     assert faulty.meals.add(MEAL) == MEAL
-    fault.calls = 0
+    fault.start({1: "answer lost"})
     assert faulty.meals.replace(MEAL) == replace(MEAL, version=2)
-    fault.calls = 0
+    fault.start({1: "answer lost"})
     assert faulty.users.add(USER) is True
     assert [*storage.meals.scan()] == [replace(MEAL, version=2)]
 
 
 def test_throttling_says_when_to_come_back(on_moto: Make, storage: AwsStorage) -> None:
     faulty = on_moto()
-    Fault(faulty, "throttled", 1)
+    Fault(faulty, "throttled")
     with pytest.raises(ProviderError, match="throttled") as caught:
         faulty.meals.get("1")
     assert caught.value.status == 503
@@ -165,6 +222,6 @@ def test_throttling_says_when_to_come_back(on_moto: Make, storage: AwsStorage) -
 
 def test_a_time_out_is_a_504(on_moto: Make, storage: AwsStorage) -> None:
     faulty = on_moto()
-    Fault(faulty, "timed out", 1)
+    Fault(faulty, "timed out")
     with pytest.raises(ProviderTimeout, match="did not answer in time"):
         faulty.photos.get(KEY)
