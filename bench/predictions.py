@@ -23,7 +23,9 @@ from foodlog.testing.client import embedded, multipart
 
 UPSTREAM = stubs.CLASSIFIER_SECONDS + stubs.NUTRITION_SECONDS
 COUNT = 15
-CLIENTS, WORKERS, THREADS = 256, 2, 32
+CLIENTS, WORKERS, THREADS = 256, 2, 8
+"""So few threads that two cores, which clients and upstreams share, can keep them busy: more would
+measure the cores."""
 SECONDS = 20.0
 _CONFIG = """
 classifiers: [{{use: huggingface, options: {{url: "{classifier}", token: {key}}}}}]

@@ -161,7 +161,7 @@ class Concurrency:
         options.Whole(1, 256), 16, "Threads for everything but analyses and passwords."
     )
     requests_queue: int = setting(options.Whole(0, 10_000), 128, "Requests that wait for one.")
-    analyses: int = setting(options.Whole(1, 256), 32, "Threads for analyses.")
+    analyses: int = setting(options.Whole(1, 256), 16, "Threads for analyses.")
     analyses_queue: int = setting(options.Whole(0, 10_000), 32, "Analyses that wait for one.")
     passwords: int = setting(options.Whole(1, 64), 2, "Threads that hash passwords.")
     passwords_queue: int = setting(options.Whole(0, 10_000), 16, "Passwords that wait for one.")

@@ -66,7 +66,8 @@ class Pools:
             requests=Pool("request", sizes.requests, sizes.requests_queue),
             analyses=Pool("analysis", sizes.analyses, sizes.analyses_queue),
             passwords=Pool("password", sizes.passwords, sizes.passwords_queue),
-            side=Pool("side", sizes.analyses, sizes.analyses),
+            # Room for the clean copy and the photo of each analysis, and for listeners.
+            side=Pool("side", sizes.analyses, 3 * sizes.analyses),
         )
 
     def close(self) -> None:

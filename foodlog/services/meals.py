@@ -7,6 +7,7 @@ same idempotency key finds what is stored and changes nothing.
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from foodlog.concurrency import Deadline, Pool
 from foodlog.errors import (
     ClientError,
     NotFound,
+    Overloaded,
     ProviderError,
     ProviderTimeout,
     Unprocessable,
@@ -84,6 +86,8 @@ class MealLog:
         print_ = fingerprint("predict", photo.digest, *_parts(details))
         if user is not None and (stored := self._repeated(user, key, print_)):
             return stored
+        if user is not None:
+            self._begin_clean_copy(photo)
         finding = self._analyst.classify(photo, deadline)
         if user is None:
             analysis = self._analyst.nutrition(finding, photo, deadline)
@@ -167,6 +171,12 @@ class MealLog:
             raise
         meal = compose(meal_id, user, photo, details, finding, analysis, self._clock())
         return self._add(replace(meal, photo_key=photo_key, fingerprint=print_ if key else None))
+
+    def _begin_clean_copy(self, photo: Photo) -> None:
+        """Make it while the classifier is waited for: turning a large photo takes as long as a
+        look-up. Lost work where the photo is rejected, which is seldom."""
+        with suppress(Overloaded):
+            self._side.submit(photo.clean)
 
     def _put(self, photo_key: str, photo: Photo) -> None:
         self._photos.put(photo_key, photo.clean(), photo.content_type)

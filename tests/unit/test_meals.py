@@ -10,6 +10,7 @@ import pytest
 from foodlog.concurrency import Deadline, Pool
 from foodlog.errors import (
     NotFound,
+    Overloaded,
     ProviderError,
     ProviderTimeout,
     Rejected,
@@ -164,6 +165,32 @@ def test_the_photo_is_stored_before_the_row_and_without_its_metadata(world, phot
     assert world.rows() == [meal]
     assert world.logged == [meal]
     assert meal.ml_service_error == "no"
+
+
+def test_the_clean_copy_is_made_while_the_classifier_is_waited_for(world):
+    photo = verify(photos.jpeg(64, 48))
+    made = threading.Event()
+    clean = photo.clean
+    photo.clean = lambda: (clean(), made.set())[0]
+    classify = world.analyst.classify
+    world.analyst.classify = lambda *given: (made.wait(10), classify(*given))[1]
+    world.predict(photo)
+    assert made.is_set()
+
+
+def test_a_full_pool_does_not_keep_a_photo_from_being_classified(world, photo):
+    submit = world.log._side.submit
+    refused = []
+
+    def refuse_once(*given):
+        if not refused:
+            refused.append(given)
+            raise Overloaded
+        return submit(*given)
+
+    world.log._side.submit = refuse_once
+    assert world.predict(photo).food == "Toast"
+    assert refused
 
 
 def test_without_a_user_nothing_is_kept(world, photo):
