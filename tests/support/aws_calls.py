@@ -1,5 +1,6 @@
 """What storages on AWS send: counted, made to fail, and held to an IAM policy."""
 
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -100,6 +101,7 @@ class Iam:
     def __init__(self, storage: AwsStorage, policy: dict[str, Any] | None = None) -> None:
         self.needed: set[Permission] = set()
         self.policy = policy
+        self._call = threading.local()
         for service, client in zip(("s3", "dynamodb"), clients(storage), strict=True):
             client.meta.events.register(f"provide-client-params.{service}", self._note)
             client.meta.events.register("before-send", self._send)
@@ -110,13 +112,13 @@ class Iam:
         names += ["PutObjectAcl"] if "ACL" in params and "Key" in params else []
         if model.name == "CreateBucket" and "ObjectOwnership" in params:
             names.append("PutBucketOwnershipControls")
-        self._latest = {(f"{service}:{name}", arn(params)) for name in names}
-        self.needed |= self._latest
+        self._call.needs = {(f"{service}:{name}", arn(params)) for name in names}
+        self.needed |= self._call.needs
 
     def _send(self, request: Any, event_name: str, **_: Any) -> AWSResponse | None:
-        if self.policy is None or not (
-            refused := self._latest - allowed(self.policy, self._latest)
-        ):
+        needs: set[Permission] = self._call.needs
+        refused = needs - allowed(self.policy, needs) if self.policy else set()
+        if not refused:
             return None
         (action, resource), *_rest = refused
         message = f"User: u is not authorized to perform: {action} on resource: {resource}"

@@ -15,10 +15,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from foodlog.errors import ProviderError
 from foodlog.models import Meal, Page, Position
 from foodlog.records import EPOCH, parse_time, time_text
 from foodlog_plugins.aws_storage.attributes import from_item, to_item
-from foodlog_plugins.aws_storage.errors import code_of, message_of
+from foodlog_plugins.aws_storage.errors import FORBIDDEN, code_of, message_of
 from foodlog_plugins.aws_storage.table import Table
 
 MOST_QUERIES = 16
@@ -26,6 +27,14 @@ MOST_QUERIES = 16
 REFUSALS = {"ValidationException", "AccessDeniedException", "ResourceNotFoundException"}
 """What a Query is answered where there is no index, it is not built yet, or not permitted."""
 TEXT_BEFORE_ALL_TIMES, TEXT_AFTER_ALL_TIMES = "0", "~"
+NO_INDEX = (
+    "history reads the whole table each time: its index is missing or not built yet; "
+    "`foodlog aws init` adds it"
+)
+NOT_PERMITTED = (
+    "history reads the whole table each time: it may not read its index; "
+    "`foodlog aws policy` prints what must be permitted"
+)
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +91,7 @@ class History:
                 if not _index_is_missing(error):
                     raise
                 self._warn(error)
-        return self._scanned(wanted)
+                return self._scanned_after(error, wanted)
 
     def _indexed(self, wanted: Wanted) -> Page:
         meals: list[Meal] = []
@@ -117,6 +126,14 @@ class History:
             values[":meal_type"] = wanted.meal_type
         return {**query, "ExpressionAttributeValues": to_item(values)}
 
+    def _scanned_after(self, refused: ClientError, wanted: Wanted) -> Page:
+        try:
+            return self._scanned(wanted)
+        except ProviderError as error:
+            if error.permanent and code_of(refused) in FORBIDDEN:
+                raise refused from error  # reading the index is what ought to be permitted
+            raise
+
     def _scanned(self, wanted: Wanted) -> Page:
         meals = nsmallest(wanted.limit + 1, self._scan(wanted), key=_order)
         return _page(meals, wanted.limit)
@@ -131,8 +148,7 @@ class History:
     def _warn(self, error: ClientError) -> None:
         if not self._warned:
             log.warning(
-                "history reads the whole table each time: its index is missing, still being "
-                "built, or not permitted; run `foodlog aws init`",
+                NOT_PERMITTED if code_of(error) in FORBIDDEN else NO_INDEX,
                 extra={"table": self._table.name, "index": self._index, "reason": code_of(error)},
             )
         self._warned = True

@@ -8,6 +8,7 @@ from foodlog_plugins.aws_storage.clients import Clients
 SERVE = "serve"
 PURPOSES = (SERVE, "sweep", "migrate", "init")
 """The server itself; the commands that read everything; the command that makes what is missing."""
+GET_AND_PUT = ("dynamodb:GetItem", "dynamodb:PutItem")
 
 
 def policy(
@@ -17,20 +18,28 @@ def policy(
     bucket = f"arn:{clients.partition}:s3:::{options['bucket']}"
     tables = f"arn:{clients.partition}:dynamodb:{clients.region}:*:table/"
     meals, users = tables + options["meals_table"], tables + options["users_table"]
-    if purpose == "init":
-        statements = _to_make(options, bucket, meals, users)
-    else:
-        scan = [] if purpose == SERVE else ["dynamodb:Scan"]
-        write_acl = ["s3:PutObjectAcl"] if options["acl"] == "public-read" else []
-        rows = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", *scan]
-        photos = ["s3:GetObject", "s3:PutObject", *write_acl, "s3:DeleteObject"]
-        statements = [
-            _allow("Bucket", ["s3:ListBucket"], bucket),
-            _allow("Photos", photos, f"{bucket}/*"),
-            _allow("Rows", rows, meals, users),
+    put = ["s3:PutObject", *(["s3:PutObjectAcl"] if options["acl"] == "public-read" else [])]
+    list_bucket = _allow("Bucket", ["s3:ListBucket"], bucket)
+    statements = {
+        SERVE: [
+            list_bucket,
+            _allow("Photos", ["s3:GetObject", *put, "s3:DeleteObject"], f"{bucket}/*"),
+            _allow("Rows", [*GET_AND_PUT, "dynamodb:DeleteItem"], meals, users),
             _allow("History", ["dynamodb:Query"], f"{meals}/index/{index}"),
-        ]
-    return {"Version": "2012-10-17", "Statement": statements}
+        ],
+        "sweep": [
+            list_bucket,
+            _allow("Photos", ["s3:DeleteObject"], f"{bucket}/*"),
+            _allow("Meals", ["dynamodb:Scan"], meals),
+        ],
+        "migrate": [
+            list_bucket,
+            _allow("Photos", ["s3:GetObject", *put], f"{bucket}/*"),
+            _allow("Rows", [*GET_AND_PUT, "dynamodb:Scan"], meals, users),
+        ],
+        "init": _to_make(options, bucket, meals, users),
+    }
+    return {"Version": "2012-10-17", "Statement": statements[purpose]}
 
 
 def _to_make(

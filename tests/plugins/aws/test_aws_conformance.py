@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from aws_calls import Iam, allowed
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
@@ -33,8 +34,11 @@ class TestAwsStorage(StorageTests):
     accounts_to_scan = 60  # a scan of many pages is there, too
 
     @pytest.fixture
-    def provider(self, storage: AwsStorage) -> AwsStorage:
-        return storage
+    def provider(self, storage: AwsStorage) -> Iterator[AwsStorage]:
+        iam = Iam(storage)
+        yield storage
+        may = [allowed(storage.policy(purpose), iam.needed) for purpose in ("serve", "migrate")]
+        assert iam.needed == set().union(*may), "a server and `migrate` may do all there is"
 
     @pytest.fixture
     def flaky(self, storage: AwsStorage) -> Failing:

@@ -7,10 +7,8 @@ import pytest
 from botocore.stub import Stubber
 
 from foodlog.errors import ProviderError
-from foodlog.testing.storage_meals import meal
 from foodlog_plugins.aws_storage import AwsStorage
 from foodlog_plugins.aws_storage.attributes import to_item
-from foodlog_plugins.aws_storage.policy import PURPOSES
 from foodlog_plugins.aws_storage.provisioning import plan
 from foodlog_plugins.aws_storage.storage import HISTORY_INDEX
 
@@ -272,76 +270,3 @@ def test_a_refused_update_of_a_row_is_said(storage: AwsStorage) -> None:
         stubber.add_client_error("update_item", "AccessDeniedException")
         with pytest.raises(ProviderError, match="dynamodb:UpdateItem"):
             step.run(lambda line: None)
-
-
-def actions(policy: dict[str, Any]) -> dict[str, set[str]]:
-    """The resources of each action."""
-    found: dict[str, set[str]] = {}
-    for statement in policy["Statement"]:
-        assert statement["Effect"] == "Allow"
-        for action in statement["Action"]:
-            found.setdefault(action, set()).update(statement["Resource"])
-    return found
-
-
-def test_the_servers_policy_is_the_least_it_needs(make: Make) -> None:
-    storage = make(bucket="photos", meals_table="Meals", users_table="Users")
-    table = "arn:aws:dynamodb:eu-west-1:*:table/"
-    rows, photos = {f"{table}Meals", f"{table}Users"}, {"arn:aws:s3:::photos/*"}
-    assert actions(storage.policy("serve")) == {
-        "s3:ListBucket": {"arn:aws:s3:::photos"},
-        "s3:GetObject": photos,
-        "s3:PutObject": photos,
-        "s3:PutObjectAcl": photos,
-        "s3:DeleteObject": photos,
-        "dynamodb:GetItem": rows,
-        "dynamodb:PutItem": rows,
-        "dynamodb:DeleteItem": rows,
-        "dynamodb:Query": {f"{table}Meals/index/{HISTORY_INDEX}"},
-    }
-
-
-@pytest.mark.parametrize("acl", ["private", ""])
-def test_without_an_acl_no_policy_speaks_of_one(make: Make, acl: str) -> None:
-    storage = make(acl=acl)
-    for purpose in PURPOSES:
-        named = actions(storage.policy(purpose))
-        assert not [action for action in named if "Acl" in action or "Ownership" in action]
-
-
-def test_only_commands_that_read_everything_may_scan(make: Make) -> None:
-    storage = make(region="cn-north-1")
-    scanning = {p for p in PURPOSES if "dynamodb:Scan" in actions(storage.policy(p))}
-    assert scanning == {"sweep", "migrate", "init"}
-    assert "arn:aws-cn:s3" in storage.policy("init")["Statement"][0]["Resource"][0]
-
-
-def used(storage: AwsStorage) -> set[str]:
-    """The IAM actions of what is called from now on."""
-    names: set[str] = set()
-    same = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket"}
-    for service, client in (("s3", storage.clients.s3), ("dynamodb", storage.clients.dynamodb)):
-
-        def note(model: Any, service: str = service, **_: Any) -> None:
-            names.add(f"{service}:{same.get(model.name, model.name)}")
-
-        client.meta.events.register("before-call", note)
-    return names
-
-
-def test_the_policies_allow_all_that_is_called(on_moto: Make) -> None:
-    storage = on_moto()
-    names = used(storage)
-    for step in storage.plan().steps:
-        step.run(lambda line: None)
-    storage.plan()
-    allowed = set(actions(storage.policy("init")))
-    renamed = {"PutPublicAccessBlock": "PutBucketPublicAccessBlock"}
-    assert {n.replace(k, v) for n in names for k, v in renamed.items()} <= allowed
-    names.clear()
-    storage.check()
-    storage.photos.put("ann/1.jpg", b"1", "image/jpeg")
-    storage.meals.add(meal(1))
-    storage.meals.list("ann", limit=1)
-    assert len(names) == 8
-    assert names <= set(actions(storage.policy("serve")))
