@@ -76,7 +76,7 @@ class Build:
 
     def _run(self, rest):
         program = rest.split()[0]
-        if program in ("useradd", "chown"):
+        if program in ("apt-get", "useradd", "chown"):
             self.privileged.append(rest)
             return
         assert self.user == "root"
