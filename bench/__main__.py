@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import answers, photos, predictions, results, startup
+from bench import answers, aws, photos, predictions, results, startup
 from bench.results import Result
 
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], Sequence[Result]]]] = {
     "alone": ("Predictions", predictions.alone),
     "flask": ("Predictions", predictions.against_flask),
     "crowd": ("Predictions", predictions.crowd),
+    "aws": ("AWS", aws.calls),
     "start": ("Start and memory", startup.start),
     "memory": ("Start and memory", startup.memory),
 }
