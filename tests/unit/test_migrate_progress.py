@@ -35,3 +35,19 @@ def test_nothing_to_do_is_done_and_more_than_was_counted_is_no_error() -> None:
     ProgressBar(stream)("users", 0, 0)
     ProgressBar(stream)("users", 5, 4)
     assert stream.getvalue().count("100%") == 2
+
+
+def test_what_is_said_after_a_stop_begins_on_a_line_of_its_own() -> None:
+    for stream, ended in ((Terminal(), "\n"), (StringIO(), "")):
+        with ProgressBar(stream) as bar:
+            bar("meals", 1, 10)
+            before = stream.getvalue()
+        assert stream.getvalue() == before + ended
+        assert stream.getvalue().endswith("\n")
+
+
+def test_a_line_that_is_full_is_ended_once() -> None:
+    stream = Terminal()
+    with ProgressBar(stream) as bar:
+        bar("meals", 10, 10)
+    assert stream.getvalue().count("\n") == 1

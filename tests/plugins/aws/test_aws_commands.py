@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from foodlog.cli import main
+from foodlog.commands.migrate import ProgressBar
 from foodlog.commands.storages import open_storage
 from foodlog.config import load_config
 from foodlog.models import Meal
@@ -161,6 +162,41 @@ def test_a_move_to_aws_and_back_is_lossless(
         assert sorted(storage.meals.scan(), key=lambda m: m.id) == [moved, full_meal()]
         assert [*storage.users.scan()] == [user("ann")]
         assert storage.photos.get("ann/ff.jpg") == (b"ann/ff.jpg", "image/jpeg")
+
+
+def test_a_move_that_is_stopped_goes_on_where_it_was(
+    aws: str,
+    local: Callable[[str], str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = local("source")
+    with open_storage(source) as storage:
+        for number in range(40):
+            key = f"ann/{number:032x}.jpg"
+            storage.photos.put(key, key.encode(), "image/jpeg")
+            storage.meals.add(meal(number, photo_key=key))
+    set_up(aws)
+    show = ProgressBar.__call__
+    stops = [("photos", 20), ("meals", 0), ("photos compared", 1)]
+
+    def stop(self: ProgressBar, doing: str, done: int, total: int) -> None:
+        show(self, doing, done, total)
+        if stops and (doing, done) == stops[0]:
+            stops.pop(0)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProgressBar, "__call__", stop)
+    left = []
+    for code in (130, 130, 130, 0):
+        assert main(["migrate", "--from", source, "--to", aws]) == code
+        shown = capsys.readouterr()
+        assert ("Stopped. The same command goes on" in shown.err) == (code == 130)
+        left += [line.split()[-1] for line in shown.err.splitlines() if "photos   " in line][:1]
+    assert shown.out == "Source and target are the same.\n"
+    assert left[0] == "0/40"
+    assert int(left[1].removeprefix("0/")) <= 20, "what is there is not copied again"
+    assert left[2:] == ["0/0", "0/0"]
 
 
 def test_a_difference_is_an_exit_code(

@@ -333,6 +333,15 @@ def test_without_the_index_the_table_is_scanned_consistently(storage: AwsStorage
     assert [meal.id for meal in page.meals] == ["m1"]
 
 
+@pytest.mark.parametrize("refusal", ["ValidationException", "AccessDeniedException"])
+def test_a_scan_that_fails_by_itself_says_so(storage: AwsStorage, refusal: str) -> None:
+    with Stubber(storage.clients.dynamodb) as stubber:
+        stubber.add_client_error("query", refusal, "on index/user_id-consumed_at-index")
+        stubber.add_client_error("scan", "ThrottlingException")
+        with pytest.raises(ProviderError, match="throttled"):
+            storage.meals.list("ann", limit=5)
+
+
 def test_check_tries_every_permission_once_and_changes_nothing(storage: AwsStorage) -> None:
     probe = {"Bucket": BUCKET, "Key": "foodlog-check"}
     never = "attribute_exists(#key) AND attribute_not_exists(#key)"
