@@ -29,8 +29,17 @@ class RequestLog:
     async def process_response(
         self, req: asgi.Request, resp: asgi.Response, resource: object, req_succeeded: bool
     ) -> None:
-        """Write the line. The route's template is logged, not the path, which holds keys."""
-        logger.info(
+        """Write the line. The route's template is logged, not the path, which holds keys.
+
+        A resource that is asked every few seconds says so by ``probe``: what it answers well
+        is logged at DEBUG only.
+        """
+        probed = getattr(resource, "probe", False) and resp.status_code < 400
+        level = logging.DEBUG if probed else logging.INFO
+        if not logger.isEnabledFor(level):
+            return
+        logger.log(
+            level,
             "request",
             extra={
                 "method": req.method,

@@ -13,6 +13,8 @@ from foodlog.services.readiness import Readiness
 class Health:
     """``GET /health``: touches nothing."""
 
+    probe = True
+
     async def on_get(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Answer that the process lives."""
         resp.data = orjson.dumps({"status": "ok", "timestamp": datetime.now(UTC).isoformat()})
@@ -20,6 +22,8 @@ class Health:
 
 class Ready:
     """``GET /health/ready``."""
+
+    probe = True
 
     def __init__(self, readiness: Readiness, workers: Workers) -> None:
         self._readiness = readiness

@@ -233,3 +233,16 @@ def test_listeners_are_told_of_each_stored_meal_and_cannot_spoil_it(tmp_path, ph
         assert meal.status_code == 200
         assert done.wait(10)
     assert [each.id for each in told] == [meal.json["id"]]
+
+
+def test_probes_are_logged_only_when_they_fail_or_the_operator_wants_it(tmp_path, capfd):
+    with Client(embedded(tmp_path)) as client:
+        client.get("/health")
+        client.get("/health/ready")
+        client.get("/history")
+    routes = [line for line in capfd.readouterr().err.splitlines() if '"event":"request"' in line]
+    assert len(routes) == 1
+    assert '"route":"/history"' in routes[0]
+    with Client(embedded(tmp_path, "logging: {level: DEBUG}")) as client:
+        client.get("/health")
+    assert '"route":"/health"' in capfd.readouterr().err
