@@ -2,11 +2,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import botocore.loaders
-import botocore.session
+import boto3
 import pytest
 
 from foodlog.dishes import Dishes
@@ -16,8 +16,18 @@ from foodlog_plugins.aws_storage import AwsStorage
 from foodlog_plugins.aws_storage.provisioning import plan
 from foodlog_plugins.aws_storage.storage import HISTORY_INDEX
 
-ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 Make = Callable[..., AwsStorage]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two halves of about the same length, so that two workers at most start servers."""
+    for item in items:
+        if HERE in item.path.parents:
+            half = item.path.stem in {"test_aws_conformance", "test_aws_history", "test_aws_cost"}
+            item.add_marker(pytest.mark.xdist_group(f"aws {int(half)}"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,9 +40,15 @@ def aws_environment() -> Iterator[None]:
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "example")
-        # Reading the SDK's descriptions of its services is most of what a session costs.
-        loader = botocore.loaders.create_loader()
-        patch.setattr(botocore.session, "create_loader", lambda *_: loader)
+        # A session costs ten times what a client does, and knows no more than region and
+        # credentials; those of the environment may change from test to test.
+        new_session = boto3.Session
+        kept = lru_cache(lambda region: new_session(region_name=region))
+
+        def session(region_name: str | None) -> boto3.Session:
+            return kept(region_name) if region_name else new_session()
+
+        patch.setattr(boto3, "Session", session)
         yield
 
 
@@ -69,16 +85,16 @@ class Shared:
             self._made[endpoint] = own = new_storage(storage.options)
             set_up(own)
 
-    def empty(self) -> None:
-        for storage in self._made.values():
-            left = [(storage.meals.delete, meal.id) for meal in storage.meals.scan()]
-            left += [(storage.users.delete, user.email) for user in storage.users.scan()]
-            left += [(storage.photos.delete, photo.key) for photo in storage.photos.list()]
-            if len(left) > self.MOST:
-                self.close()
-                return
-            for delete, key in left:
-                delete(key)
+    def empty(self, endpoint: str) -> None:
+        storage = self._made[endpoint]
+        left = [(storage.meals.delete, meal.id) for meal in storage.meals.scan()]
+        left += [(storage.users.delete, user.email) for user in storage.users.scan()]
+        left += [(storage.photos.delete, photo.key) for photo in storage.photos.list()]
+        if len(left) > self.MOST:
+            self.close()
+            return
+        for delete, key in left:
+            delete(key)
 
     def close(self) -> None:
         for storage in self._made.values():
@@ -135,12 +151,12 @@ def on_moto(make: Make, moto_url: str) -> Make:
 
 
 @pytest.fixture
-def storage(on_moto: Make, shared: Shared) -> Iterator[AwsStorage]:
+def storage(on_moto: Make, moto_url: str, shared: Shared) -> Iterator[AwsStorage]:
     """A storage over moto whose bucket and tables exist."""
     made = on_moto()
     shared.set_up(made)
     yield made
-    shared.empty()
+    shared.empty(moto_url)
 
 
 @pytest.fixture
@@ -149,7 +165,7 @@ def on_dynalite(on_moto: Make, dynalite_url: str, shared: Shared) -> Iterator[Aw
     made = on_moto(dynamodb_endpoint_url=dynalite_url)
     shared.set_up(made)
     yield made
-    shared.empty()
+    shared.empty(dynalite_url)
 
 
 def set_up(storage: AwsStorage) -> None:

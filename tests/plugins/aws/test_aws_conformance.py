@@ -30,7 +30,7 @@ def test_what_cannot_be_a_key_is_not_asked_for(make: Callable[[], AwsStorage], k
 
 
 class TestAwsStorage(StorageTests):
-    meals_in_history = 75  # 5,000 are paged through in test_aws_history
+    meals_in_history = 50  # 5,000 are paged through in test_aws_history
     accounts_to_scan = 60  # a scan of many pages is there, too
 
     @pytest.fixture
