@@ -3,19 +3,19 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
 from typing import Any
 
-from foodlog import dishes, logs
+from foodlog import logs
 from foodlog.commands.tables import table
 from foodlog.config import load_config
 from foodlog.discovery import discover, reason
 from foodlog.errors import ProviderError
 from foodlog.plugins import Built, Selection, select
 from foodlog.providers import Context, Provider
+from foodlog.worker import dish_table, now
 
 Row = tuple[str, str, str, str]
 
@@ -45,9 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     logs.configure("WARNING", "text")
     selection = select(discover(), config)
-    table_of_dishes = dishes.load().with_weights(config.prediction.ingredient_weights)
-    context = Context(dishes=table_of_dishes, clock=lambda: datetime.now(UTC))
-    providers = selection.build(context)
+    providers = selection.build(Context(dishes=dish_table(config), clock=now))
     try:
         results = _ask(providers.built, arguments.timeout)
     finally:

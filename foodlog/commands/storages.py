@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from foodlog import dishes
 from foodlog.config import load_config
 from foodlog.discovery import discover
 from foodlog.plugins import Selection, select
 from foodlog.providers import Context, Storage
+from foodlog.worker import now
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def open_storage(file: str | None, threads: int = 1) -> Iterator[Storage]:
     """
     chosen = select(discover(), load_config(file)).chosen
     storage = tuple(entry for entry in chosen if entry.offer.kind == "storage")
-    context = Context(dishes=dishes.load(), clock=lambda: datetime.now(UTC), threads=threads)
+    context = Context(dishes=dishes.load(), clock=now, threads=threads)
     providers = Selection(storage, ()).build(context)
     try:
         yield providers.storage
