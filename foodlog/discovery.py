@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
 from importlib.metadata import EntryPoint, entry_points
 
 import pluggy
@@ -164,7 +165,7 @@ def _listener(implementation: pluggy.HookImpl) -> Callable[[Meal], object]:
     # A hook may leave out what it does not use.
     if implementation.argnames:
         return implementation.function
-    return lambda meal: implementation.function()
+    return wraps(implementation.function)(lambda meal: implementation.function())
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:

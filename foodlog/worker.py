@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
 
-from pluggy import HookImpl
-
 from foodlog import dishes
 from foodlog.concurrency import CircuitBreaker, Deadline, Guard, Pool
 from foodlog.config import Config
@@ -173,17 +171,17 @@ class Worker:
         self.pipeline.close()
 
     def _tell(self, meal: Meal) -> None:
-        for listener in self._plugins.manager.hook.foodlog_meal_logged.get_hookimpls():
+        for listener in self._plugins.listeners():
             try:
                 self.pools.side.submit(_told, listener, meal)
             except Overloaded:
                 logger.warning("a listener was not told of a meal", extra={"meal_id": meal.id})
 
 
-def _told(listener: HookImpl, meal: Meal) -> None:
+def _told(listener: Callable[[Meal], object], meal: Meal) -> None:
     try:
-        listener.function(**dict.fromkeys(listener.argnames, meal))
+        listener(meal)
     except Exception:
         logger.exception(
-            "a listener failed", extra={"plugin": listener.plugin_name, "meal_id": meal.id}
+            "a listener failed", extra={"plugin": listener.__module__, "meal_id": meal.id}
         )
