@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import gunicorn.__main__
 from gunicorn.app.wsgiapp import WSGIApplication
+from gunicorn.errors import HaltServer
 
 from foodlog.app import Application, create_app
 from foodlog.config import load_config
@@ -36,7 +37,11 @@ def run(arguments: argparse.Namespace) -> NoReturn:
         command += ["--workers", str(arguments.workers)]
     # Gunicorn reads its own arguments there, and runs them when it replaces itself at SIGUSR2.
     sys.argv[:] = [gunicorn.__main__.__file__, *command, "foodlog:create_app()"]
-    _Gunicorn(application).run()
+    try:
+        _Gunicorn(application).run()
+    except HaltServer as failure:
+        # Gunicorn stops over the first worker that cannot start, and trips over the second.
+        raise SystemExit(failure.exit_status) from None
     raise SystemExit(0)
 
 
