@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +12,9 @@ class Pairs:
 
     ours: list[float]
     theirs: list[float]
+
+    def __add__(self, more: Self) -> Self:
+        return type(self)(self.ours + more.ours, self.theirs + more.theirs)
 
     @property
     def ratio(self) -> float:

@@ -212,6 +212,10 @@ class Page:
     next: Position | None
     """Where the next page starts; None when this is the last one."""
 
+    def __hash__(self) -> int:
+        """Of what pages mostly differ in; hashing every meal takes longer than reading it."""
+        return hash((self.next, len(self.meals), self.meals[:1]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPhoto:

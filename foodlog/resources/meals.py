@@ -1,6 +1,6 @@
 """Predicting, entering and listing meals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -14,14 +14,16 @@ from foodlog.concurrency import Deadline
 from foodlog.models import Meal, Nutrients, Page, User
 from foodlog.photos import PhotoLimits, verify
 from foodlog.representations import PhotoUrl, image_url
-from foodlog.resources.reading import Reader, bearer, idempotency_key
+from foodlog.resources.reading import Queries, Reader, bearer, idempotency_key
 from foodlog.resources.running import Workers
 from foodlog.resources.users import Users
 from foodlog.services.meals import Details, ManualMeal, MealLog
 from foodlog.signing import Signer
 
-REMEMBERED = 1000
-"""Meals whose JSON is not written again with every page they stand on."""
+REMEMBERED = 64
+"""Pages whose JSON is not written again while nothing on them changes."""
+LARGEST = 100
+"""Meals of a page that is remembered: some 200 KB."""
 
 
 class Predict:
@@ -112,7 +114,7 @@ class Lists:
         """Meals on a page at most."""
         return self._most
 
-    def page(self, token: str | None, query: dict[str, Any]) -> tuple[Page, str | None]:
+    def page(self, token: str | None, query: Mapping[str, Any]) -> tuple[Page, str | None]:
         """A page and the cursor of the next one."""
         user = self._users.required(token)
         chosen = {k: query.get(k) for k in ("since", "until", "meal_type")}
@@ -136,24 +138,20 @@ class History:
         self._lists = lists
         self._workers = workers
         self._photo_urls = photo_urls
-        self._schema = schemas.HistoryQuery()
-        self._written = lru_cache(maxsize=REMEMBERED)(_written)
+        self._queries = Queries(schemas.HistoryQuery())
+        self._remembered = lru_cache(maxsize=REMEMBERED)(_written)
 
     async def on_get(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Answer with a page of the log, newest consumed first."""
-        query = schemas.load(self._schema, req.params)
+        query = self._queries.read(req)
         resp.data = await self._workers.quick(self._body, bearer(req), query)
 
-    def _body(self, token: str | None, query: dict[str, Any]) -> bytes:
+    def _body(self, token: str | None, query: Mapping[str, Any]) -> bytes:
         page, following = self._lists.page(token, query)
         photo_url = self._photo_urls()
-        body: dict[str, Any] = {
-            "items": [self._written(meal, image_url(meal, photo_url)) for meal in page.meals],
-            "next_cursor": following,
-        }
-        if not page.meals and "cursor" not in query:
-            body["message"] = "history empty"
-        return orjson.dumps(body)
+        urls = tuple([image_url(meal, photo_url) for meal in page.meals])
+        written = self._remembered if len(page.meals) <= LARGEST else _written
+        return written(page, urls, following, "cursor" not in query)
 
 
 class LegacyMeals:
@@ -162,18 +160,26 @@ class LegacyMeals:
     def __init__(self, lists: Lists, workers: Workers) -> None:
         self._lists = lists
         self._workers = workers
+        self._queries = Queries(schemas.PageQuery())
 
     async def on_get(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Answer with the newest meals; a Link header leads to older ones."""
-        query = {"limit": self._lists.most} | schemas.load(schemas.PageQuery(), req.params)
+        query = {"limit": self._lists.most, **self._queries.read(req)}
         page, following = await self._workers.quick(self._lists.page, bearer(req), query)
         if following:
             resp.append_link(f"{req.path}?cursor={following}", "next")
         resp.data = orjson.dumps([representations.legacy_meal(meal) for meal in page.meals])
 
 
-def _written(meal: Meal, image_url: str | None) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(representations.meal(meal, image_url)))
+def _written(page: Page, urls: tuple[str | None, ...], cursor: str | None, first: bool) -> bytes:
+    """A page as JSON, with the photos at ``urls``; ``first``: it is the list's first."""
+    body: dict[str, Any] = {
+        "items": list(map(representations.meal, page.meals, urls)),
+        "next_cursor": cursor,
+    }
+    if first and not page.meals:
+        body["message"] = "history empty"
+    return orjson.dumps(body)
 
 
 def _details(given: dict[str, Any]) -> Details:

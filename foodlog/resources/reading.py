@@ -1,8 +1,10 @@
 """Reading requests: JSON bodies, multipart forms, tokens and headers, all within limits."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import falcon
@@ -10,12 +12,15 @@ import orjson
 from falcon import asgi
 from falcon.asgi.multipart import BodyPart, MultipartForm
 from falcon.media.multipart import MultipartParseError
+from marshmallow import Schema
 
 from foodlog.errors import ClientError, Malformed, TooLarge, Unauthorized, UnsupportedMedia
+from foodlog.schemas import load
 
 TEXT_PART = 8192
 """Bytes a text part of a form may have."""
 PHOTO_PARTS = ("photo", "image")
+REMEMBERED_QUERIES = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,25 @@ class Reader:
 
     def _json_too_large(self) -> TooLarge:
         return TooLarge(f"The JSON body is over {self._limits.json_bytes} bytes.")
+
+
+class Queries:
+    """Reads the query strings of a route. Those read lately are remembered: clients send the same
+    few again and again, and checking one takes longer than finding a page."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._remembered = lru_cache(maxsize=REMEMBERED_QUERIES)(self._checked)
+
+    def read(self, req: asgi.Request) -> Mapping[str, Any]:
+        """The checked query. Raises :class:`foodlog.errors.Unprocessable`."""
+        text = req.query_string
+        return (self._remembered if len(text) <= TEXT_PART else self._checked)(text)
+
+    def _checked(self, text: str) -> Mapping[str, Any]:
+        # Not split at commas: what the API takes has none.
+        params = falcon.uri.parse_query_string(text, keep_blank=True, csv=False)
+        return MappingProxyType(load(self._schema, params))
 
 
 class _Arriving:

@@ -1,6 +1,8 @@
 """Logging meals and reading them back."""
 
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -90,6 +92,27 @@ def test_a_page_stays_right_while_meals_come_and_go(client):
     assert names(second) + names(third) == ["day 3", "day 2", "day 1", "older"]
     assert third.json["next_cursor"] is None
     assert "message" not in third.json
+
+
+def test_a_page_asked_for_again_shows_what_has_changed_since(client, photo, monkeypatch):
+    meal = client.predict(photo).json
+    assert names(client.get("/history")) == names(client.get("/history"))
+    meals = client.app.worker.storage.meals
+    meals.replace(replace(meals.get(meal["id"]), note="too salty"))
+    assert client.get("/history").json["items"][0]["note"] == "too salty"
+    later = datetime.now(UTC) + timedelta(minutes=20)
+    monkeypatch.setattr("foodlog.worker.now", lambda: later)
+    assert client.get("/history").json["items"][0]["image_url"] != meal["image_url"]
+    meals.delete(meal["id"])
+    assert names(client.get("/history")) == []
+
+
+def test_two_users_with_the_same_question_see_their_own_pages(client):
+    for number in range(2):
+        client.new_user(f"user{number}@example.org")
+        save(client, f"meal of {number}")
+        assert names(client.get("/history?limit=5")) == [f"meal of {number}"]
+        assert names(client.get("/history?limit=5")) == [f"meal of {number}"]
 
 
 def test_history_is_filtered_by_time_and_kind(client):

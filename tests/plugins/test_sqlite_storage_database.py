@@ -221,15 +221,67 @@ def test_a_meal_deleted_while_a_list_is_read_is_left_out(database: Database):
     assert len(meals.list("user1", limit=2, after=page.next).meals) == 0
 
 
-def test_so_many_meals_are_remembered_and_no_more(database: Database, monkeypatch: Any):
+def test_a_meal_replaced_while_a_list_is_read_is_shown_as_it_is_now(database: Database):
+    class Late(MealTable):
+        def _read(self, ids: Sequence[str]) -> dict[tuple[Any, ...], Meal]:
+            stored = self.get(ids[-1])
+            self.replace(replace(stored, food="Soup"))  # type: ignore[type-var]
+            return super()._read(ids)
+
+    meals = Late(database)
+    meals.add(meal(1, user_id="user1"))
+    first = meals.list("user1", limit=2)
+    assert [m.food for m in first.meals] == ["Soup"]
+    again = meals.list("user1", limit=2)
+    assert again is not first, "what was read in two states is read again"
+
+
+def test_a_page_is_read_again_only_when_it_has_changed(path: Path, database: Database):
+    ours = MealTable(database)
+    for number in range(3):
+        ours.add(meal(number, user_id="user1"))
+    page = ours.list("user1", limit=2)
+    assert ours.list("user1", limit=2) is page
+    with closing(Database(path, 5)) as another:
+        MealTable(another).add(meal(7, user_id="user2"))
+        assert ours.list("user1", limit=2) is page, "of somebody else"
+        MealTable(another).delete(page.meals[1].id)
+        assert ours.list("user1", limit=2).meals[1] != page.meals[1]
+
+
+def test_the_revision_grows_with_every_commit_of_anybody(path: Path, database: Database):
+    meals = MealTable(database)
+    revisions = [database.revision()]
+    assert database.revision() == revisions[0]
+    meals.add(meal(1))
+    revisions.append(database.revision())
+    with closing(Database(path, 5)) as another:
+        MealTable(another).add(meal(2))
+        revisions.append(database.revision())
+    meals.delete(meal(2).id)
+    revisions.append(database.revision())
+    assert revisions == sorted(set(revisions))
+
+
+def test_so_many_pages_are_remembered_and_no_more(database: Database, monkeypatch: Any):
     monkeypatch.setattr("foodlog_plugins.sqlite_storage.meals.REMEMBERED", 2)
     meals = MealTable(database)
     for number in range(4):
         meals.add(meal(number, user_id="user1"))
-    shown = [m.id for m in meals.list("user1", limit=10).meals]
-    assert len(meals._remembered) == 2
-    assert [m.id for m in meals.list("user1", limit=10).meals] == shown
-    assert len(shown) == 4
+    pages = {limit: meals.list("user1", limit=limit) for limit in (1, 2, 3)}
+    assert len(meals._seen) == 2
+    assert meals.list("user1", limit=3) is pages[3]
+    assert meals.list("user1", limit=1) is not pages[1], "the oldest was forgotten"
+    assert meals.list("user1", limit=1) == pages[1]
+
+
+def test_long_pages_are_not_remembered(database: Database, monkeypatch: Any):
+    monkeypatch.setattr("foodlog_plugins.sqlite_storage.meals.LARGEST", 1)
+    meals = MealTable(database)
+    for number in range(2):
+        meals.add(meal(number, user_id="user1"))
+    assert meals.list("user1", limit=2) == meals.list("user1", limit=2)
+    assert len(meals._seen) == 0
 
 
 def options(path: Path, **others: Any) -> dict[str, Any]:

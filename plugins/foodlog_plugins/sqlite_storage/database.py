@@ -33,6 +33,8 @@ class Database:
         self._opening = threading.Lock()
         # Writers that wait in SQLite poll and starve each other; here they queue.
         self._writing = threading.Lock()
+        self._watch: sqlite3.Connection | None = None
+        self._watching = threading.Lock()
 
     def create(self) -> None:
         """Make the file, readable by its owner only, where it is missing."""
@@ -61,8 +63,24 @@ class Database:
         finally:
             self._writing.release()
 
+    def revision(self) -> int:
+        """A number that grows with every commit of anybody, in whichever process.
+
+        What was read after it was asked for is still true while it is the same.
+        """
+        with named_faults(self.path), self._watching:
+            if self._watch is None:
+                self._watch = connect(self.path, self._busy_timeout)
+            # A connection sees the commits of all others; this one makes none itself.
+            (revision,) = self._watch.execute("PRAGMA data_version").fetchone()
+        return int(revision)
+
     def close(self) -> None:
         """Close the connections of all threads; none may be in use."""
+        with self._watching:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
         with self._opening:
             while self._open:
                 self._open.popitem()[1].close()

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from operator import itemgetter
@@ -16,8 +16,10 @@ from foodlog.records import EPOCH, from_record, parse_time, time_text, to_record
 from foodlog_plugins.sqlite_storage.database import Database
 from foodlog_plugins.sqlite_storage.schema import TABLES
 
-REMEMBERED = 1000
-"""Meals a worker keeps at hand: some 10 MB."""
+REMEMBERED = 64
+"""Pages a worker keeps at hand: some 0.5 MB each where they have 50 meals."""
+LARGEST = 100
+"""Meals of a page that is kept."""
 State = tuple[Any, ...]
 """Time of consumption, id, version and time of creation: a row does not change without them."""
 SCAN_SIZE = 500
@@ -40,12 +42,24 @@ _REPLACE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A page as it was read last."""
+
+    revision: int
+    """Of the database, from before it was read."""
+    states: Sequence[State]
+    """Of its meals, and of the first one of the next page."""
+    meals: Mapping[State, Meal]
+    page: Page
+
+
 class MealTable(MealStore):
     """Meals in the table ``food_history``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._remembered: dict[State, Meal] = {}
+        self._seen: dict[Question, _Seen] = {}
         self._remembering = threading.Lock()
 
     def add(self, meal: Meal) -> Meal:  # noqa: D102 - the port says it, here and below
@@ -70,35 +84,64 @@ class MealTable(MealStore):
         until: datetime | None = None,
         meal_type: str | None = None,
     ) -> Page:
-        query, values = page_query(user_id, limit, after, since, until, meal_type)
+        question = page_query(user_id, limit, after, since, until, meal_type)
+        revision = self._database.revision()
+        seen = self._seen.get(question)
+        if seen is None or seen.revision != revision:
+            seen = self._look(question, limit, revision, seen)
+        return seen.page
+
+    def _look(self, question: "Question", limit: int, revision: int, before: _Seen | None) -> _Seen:
+        """The page as it is now; of what was seen ``before`` only what has changed is read."""
+        states = self._states(question)
+        if before and states == before.states:
+            seen = replace(before, revision=revision)
+        else:
+            page, meals = self._page(states, limit, before.meals if before else {})
+            seen = _Seen(revision, states, meals, page)
+        if len(seen.meals) == min(len(states), limit) <= LARGEST:
+            self._remember(question, seen)
+        return seen
+
+    def _states(self, question: "Question") -> Sequence[State]:
+        """Newest first; of equal times by id."""
+        query, values = question
         with self._database.read() as connection:
             # One row: threads hand the interpreter to each other at every row they fetch.
             (found,) = connection.execute(_STATES.format(query), values).fetchone()
         states: list[State] = [tuple(state) for state in orjson.loads(found)]
         states.sort(key=itemgetter(1))
         states.sort(key=itemgetter(0), reverse=True)
+        return states
+
+    def _page(
+        self, states: Sequence[State], limit: int, known: Mapping[State, Meal]
+    ) -> tuple[Page, Mapping[State, Meal]]:
+        """The page, and those of its meals that are still in these states."""
         last = states[limit - 1] if len(states) > limit else None
         following = Position(parse_time(last[0]) or EPOCH, last[1]) if last else None
-        return Page(meals=tuple(self._in_states(states[:limit])), next=following)
+        states = states[:limit]
+        read = self._read([state[1] for state in states if state not in known])
+        by_id = {meal.id: meal for meal in read.values()}
+        # One that was deleted since is left out; one that was changed is shown as it is now.
+        shown = filter(None, (known.get(state) or by_id.get(state[1]) for state in states))
+        meals = {state: meal for state in states if (meal := known.get(state) or read.get(state))}
+        return Page(meals=tuple(shown), next=following), meals
 
-    def _in_states(self, states: Sequence[State]) -> Iterator[Meal]:
-        """The meals in these states; only those that are not remembered are read."""
-        meals = {state: self._remembered.get(state) for state in states}
-        missing = [state[1] for state in states if meals[state] is None]
-        read = self._read(missing) if missing else {}
-        # One that was deleted in between is left out.
-        return filter(None, (meal or read.get(state[1]) for state, meal in meals.items()))
+    def _remember(self, question: "Question", seen: _Seen) -> None:
+        with self._remembering:
+            self._seen.pop(question, None)
+            self._seen[question] = seen
+            for oldest in list(islice(self._seen, max(0, len(self._seen) - REMEMBERED))):
+                del self._seen[oldest]
 
-    def _read(self, ids: Sequence[str]) -> dict[str, Meal]:
-        """The meals with these ids, by id; they are remembered."""
+    def _read(self, ids: Sequence[str]) -> dict[State, Meal]:
+        """The meals with these ids, by the state they are in now."""
+        if not ids:
+            return {}
         with self._database.read() as connection:
             rows = connection.execute(_AMONG, (orjson.dumps(ids).decode(),)).fetchall()
-        meals = {tuple(row[i] for i in _STATE): _meal(row) for row in rows}
-        with self._remembering:
-            self._remembered |= meals
-            for state in list(islice(self._remembered, max(0, len(self._remembered) - REMEMBERED))):
-                del self._remembered[state]
-        return {meal.id: meal for meal in meals.values()}
+        return {tuple(row[i] for i in _STATE): _meal(row) for row in rows}
 
     def replace(self, meal: Meal) -> Meal | None:  # noqa: D102
         replacement = replace(meal, version=meal.version + 1)
@@ -122,6 +165,10 @@ class MealTable(MealStore):
             return connection.execute(query, (meal_id,)).fetchall()
 
 
+Question = tuple[str, tuple[Any, ...]]
+"""A query and its values."""
+
+
 def page_query(
     user_id: str,
     limit: int,
@@ -129,7 +176,7 @@ def page_query(
     since: datetime | None = None,
     until: datetime | None = None,
     meal_type: str | None = None,
-) -> tuple[str, list[Any]]:
+) -> Question:
     """The query for the states of a page's meals and one more, and its values.
 
     One upper bound of the time at most, so that the index is entered where the page begins:
@@ -149,10 +196,10 @@ def page_query(
         terms.append(("meal_type = ?", (meal_type,)))
     where = " AND ".join(term for term, _ in terms)
     values = [value for _, group in terms for value in group]
-    return f"{_SELECT_STATE} WHERE {where} ORDER BY consumed_at DESC, id ASC LIMIT ?", [
-        *values,
-        limit + 1,
-    ]
+    return (
+        f"{_SELECT_STATE} WHERE {where} ORDER BY consumed_at DESC, id ASC LIMIT ?",
+        (*values, limit + 1),
+    )
 
 
 def _row(meal: Meal) -> dict[str, Any]:
