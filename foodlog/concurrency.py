@@ -9,11 +9,13 @@ import logging
 import queue
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, time
 from typing import Any, TypeVar
 
@@ -27,10 +29,13 @@ LONGEST_PAUSE = 3600.0
 """Seconds a breaker stays open at most, whatever the provider asks for."""
 
 
+Call = Callable[[], None]
+
+
 class Pool:
     """At most ``threads`` calls at once and ``backlog`` waiting; one more is refused at once.
 
-    Threads start when first needed. They are daemons: a call that hangs for ever must not keep
+    Threads start when none is idle. They are daemons: a call that hangs for ever must not keep
     the process from ending.
     """
 
@@ -38,11 +43,13 @@ class Pool:
         self.name = name
         self.threads = threads
         self._capacity = threads + backlog
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._open = True
         self._pending = 0
         self._started = 0
+        self._waiting: deque[Call] = deque()
+        # Whoever became idle last is called first: what it works with is still in the caches.
+        self._idle: list[queue.SimpleQueue[Call | None]] = []
 
     @property
     def pending(self) -> int:
@@ -56,46 +63,63 @@ class Pool:
         a call that has not begun from running.
         """
         future: Future[T] = Future()
-        context = copy_context()
-
-        def call() -> None:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(context.run(function, *args, **kwargs))
-                except Exception as error:
-                    future.set_exception(error)
-                except BaseException as error:
-                    # SystemExit and its like are for the main thread to raise, not for a call.
-                    future.set_exception(RuntimeError(f"raised {type(error).__name__}"))
-
-        with self._lock:
-            if not self._open or self._pending >= self._capacity:
-                raise Overloaded(f"the {self.name} pool is full", retry_after=1)
-            self._pending += 1
-            if self._started < self.threads and self._pending > self._started:
-                self._started += 1
-                threading.Thread(
-                    target=self._work, name=f"{self.name}-{self._started}", daemon=True
-                ).start()
-        self._calls.put(call)
+        run = partial(copy_context().run, function, *args, **kwargs)
+        self._begin(partial(self._call, future, run))
         return future
 
     def close(self) -> None:
         """Take no more calls and let idle threads end; running calls are not waited for."""
         with self._lock:
             self._open = False
-            started = self._started
-        for _ in range(started):
-            self._calls.put(None)
+            while self._idle:
+                self._idle.pop().put(None)
 
-    def _work(self) -> None:
-        while (call := self._calls.get()) is not None:
+    def _begin(self, call: Call) -> None:
+        with self._lock:
+            if not self._open or self._pending >= self._capacity:
+                raise Overloaded(f"the {self.name} pool is full", retry_after=1)
+            if self._idle:
+                self._idle.pop().put(call)
+            elif self._started < self.threads:
+                name = f"{self.name}-{self._started + 1}"
+                threading.Thread(target=self._work, args=(call,), name=name, daemon=True).start()
+                self._started += 1
+            else:
+                self._waiting.append(call)
+            self._pending += 1
+
+    def _call(self, future: "Future[T]", run: Callable[[], T]) -> None:
+        settle: Call | None = None
+        if future.set_running_or_notify_cancel():
             try:
-                call()
-            finally:
-                del call
-                with self._lock:
-                    self._pending -= 1
+                settle = partial(future.set_result, run())
+            except Exception as error:
+                settle = partial(future.set_exception, error)
+            except BaseException as error:
+                # SystemExit and its like are for the main thread to raise, not for a call.
+                raised = RuntimeError(f"raised {type(error).__name__}")
+                settle = partial(future.set_exception, raised)
+        with self._lock:
+            self._pending -= 1
+        # Only now, so that whoever has the answer finds room for the next call.
+        if settle:
+            settle()
+
+    def _work(self, call: Call | None) -> None:
+        inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        while call is not None:
+            call()
+            call = None  # what it holds is let go before the next one is waited for
+            call = self._next(inbox)
+
+    def _next(self, inbox: "queue.SimpleQueue[Call | None]") -> Call | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            if not self._open:
+                return None
+            self._idle.append(inbox)
+        return inbox.get()
 
 
 class Deadline:

@@ -52,13 +52,37 @@ def test_pool_takes_threads_plus_backlog_and_refuses_the_next(gate):
     assert all(f.result(5) for f in futures)
 
 
-def test_pool_is_free_again_when_its_calls_are_done():
+def test_pool_has_room_again_as_soon_as_an_answer_is_there():
     pool = Pool("p", 1)
-    for n in range(50):
-        future = pool.submit(int, n)
-        assert future.result(5) == n
-        while pool.pending:  # the count falls a moment after the answer is there
-            pass
+    for n in range(500):
+        assert pool.submit(int, n).result(5) == n
+    assert pool.pending == 0
+
+
+def test_pool_runs_what_waits_in_the_order_it_came(gate):
+    pool, ran = Pool("p", 1, backlog=5), []
+    pool.submit(gate.wait, 5)
+    waiting = [pool.submit(ran.append, n) for n in range(5)]
+    gate.set()
+    assert [f.result(5) for f in waiting] == [None] * 5
+    assert ran == [0, 1, 2, 3, 4]
+
+
+def test_pool_asks_the_thread_first_that_was_busy_last(gate):
+    pool = Pool("p", 2)
+    held = pool.submit(gate.wait, 5)
+    pool.submit(int).result(5)
+    until_idle(pool, 1)
+    gate.set()
+    held.result(5)
+    until_idle(pool, 2)
+    assert pool.submit(lambda: threading.current_thread().name).result(5) == "p-1"
+
+
+def until_idle(pool, threads):
+    """A thread waits for its next call a moment after the answer is there."""
+    while len(pool._idle) < threads:
+        pass
 
 
 def test_pool_starts_no_more_threads_than_it_needs():
