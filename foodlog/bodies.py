@@ -8,12 +8,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from foodlog.errors import Overloaded, TooLarge
+from foodlog.errors import Overloaded, RequestTimeout, TooLarge
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
+IDLE_SECONDS = 30.0
+"""How long the next bytes of a body are waited for."""
 LINGER_SECONDS = 5.0
 LINGER_BODIES = 3
 """How long, and how many times the limit, is read and thrown away after an early answer: a client
@@ -27,10 +29,11 @@ class Budget:
         self._left = limit
 
     def take(self, size: int) -> None:
-        """Count bytes that came in; raises :class:`Overloaded` where there are too many."""
-        self._left -= size
-        if self._left < 0:
+        """Count bytes that came in; raises :class:`Overloaded`, and counts none, where there is no
+        room for them."""
+        if size > self._left:
             raise Overloaded("the bodies being read are over limits.bodies_bytes", retry_after=2)
+        self._left -= size
 
     def give_back(self, size: int) -> None:
         """Count bytes that are let go."""
@@ -50,23 +53,26 @@ class BoundedBody:
         self._taken = 0
         self._size = 0
         self._complete = False
-        self._refused = _declared_length(scope) > limit
+        self._announced = _is_announced(scope)
+        self._asked = False
 
     async def receive(self) -> Event:
-        """The next event; raises :class:`TooLarge` once more than the limit has come, and
-        :class:`Overloaded` once all bodies together are over their budget.
+        """The next event; raises :class:`TooLarge` once more than the limit has come,
+        :class:`Overloaded` once all bodies together are over their budget, and
+        :class:`RequestTimeout` where nothing comes.
 
-        Of a body that says that it is too long nothing is read: it seems empty, so that the
-        request reaches the middleware that refuses it.
+        Of a body that was announced the first event is empty and not waited for. So the framework,
+        which asks for one before it handles errors, looks at the request first.
         """
-        if self._refused:
-            return {"type": "http.request", "body": b"", "more_body": False}
+        if self._announced and not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": True}
         event = await self._next()
         if self._size > self._limit:
             raise TooLarge(f"The body is over {self._limit} bytes.")
         size = len(event.get("body", b""))
-        self._taken += size
         self._budget.take(size)
+        self._taken += size
         return event
 
     def close(self) -> None:
@@ -89,10 +95,17 @@ class BoundedBody:
             await self._send({"type": "http.response.body", "body": b""})
 
     async def _next(self) -> Event:
-        event = await self._receive()
+        event = await (self._arriving() if self._announced else self._receive())
         self._size += len(event.get("body", b""))
         self._complete = not event.get("more_body", False)
         return event
+
+    async def _arriving(self) -> Event:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                return await self._receive()
+        except TimeoutError as expired:
+            raise RequestTimeout("The body did not arrive in time.") from expired
 
     async def _linger(self) -> None:
         end = self._size + LINGER_BODIES * self._limit
@@ -104,8 +117,9 @@ class BoundedBody:
             pass
 
 
-def _declared_length(scope: Any) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value[:20])
-    return 0
+def _is_announced(scope: Any) -> bool:
+    """Whether the headers say that there is a body (RFC 9112, section 6.3)."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 "))
+        for name, value in scope["headers"]
+    )

@@ -46,7 +46,7 @@ class Pool:
         self._lock = threading.Lock()
         self._open = True
         self._pending = 0
-        self._started = 0
+        self._started: list[threading.Thread] = []
         self._waiting: deque[Call] = deque()
         # Whoever became idle last is called first: what it works with is still in the caches.
         self._idle: list[queue.SimpleQueue[Call | None]] = []
@@ -67,12 +67,15 @@ class Pool:
         self._begin(partial(self._call, future, run))
         return future
 
-    def close(self) -> None:
-        """Take no more calls and let idle threads end; running calls are not waited for."""
+    def close(self, seconds: float = 0.0) -> None:
+        """Take no more calls and let threads end; calls that run or wait get so long to end."""
         with self._lock:
             self._open = False
             while self._idle:
                 self._idle.pop().put(None)
+        deadline = Deadline(seconds)
+        for thread in self._started:
+            thread.join(deadline.left())
 
     def _begin(self, call: Call) -> None:
         with self._lock:
@@ -80,13 +83,20 @@ class Pool:
                 raise Overloaded(f"the {self.name} pool is full", retry_after=1)
             if self._idle:
                 self._idle.pop().put(call)
-            elif self._started < self.threads:
-                name = f"{self.name}-{self._started + 1}"
-                threading.Thread(target=self._work, args=(call,), name=name, daemon=True).start()
-                self._started += 1
+            elif len(self._started) < self.threads:
+                self._start(call)
             else:
                 self._waiting.append(call)
             self._pending += 1
+
+    def _start(self, call: Call) -> None:
+        name = f"{self.name}-{len(self._started) + 1}"
+        thread = threading.Thread(target=self._work, args=(call,), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system gives no more threads
+            raise Overloaded(f"the {self.name} pool cannot grow", retry_after=1) from error
+        self._started.append(thread)
 
     def _call(self, future: "Future[T]", run: Callable[[], T]) -> None:
         settle: Call | None = None
@@ -141,6 +151,9 @@ class CircuitBreaker:
     long to stay away, it is ``open``: calls are refused for ``seconds`` (up to a fifth more, so
     that workers do not probe in step). Then it is ``half-open``: one call passes, the others
     are refused; its outcome closes or opens the breaker again.
+
+    An outcome counts only in the era its call passed in, which ends when the breaker opens,
+    probes or closes: what began before an outage says nothing about what came after.
     """
 
     def __init__(
@@ -158,6 +171,7 @@ class CircuitBreaker:
         self._failures = 0
         self._open_until: float | None = None
         self._probing = False
+        self._era = 1
 
     @property
     def state(self) -> str:
@@ -174,36 +188,46 @@ class CircuitBreaker:
                 return 0.0
             return max(0.0, self._open_until - self._clock())
 
-    def allow(self) -> bool:
-        """Whether a call may pass now. A call that may must report its outcome."""
+    def allow(self) -> int:
+        """The era in which a call may pass now, and with which it must report its outcome; 0
+        where it may not."""
         with self._lock:
             if self._open_until is None:
-                return True
+                return self._era
             if self._clock() < self._open_until or self._probing:
-                return False
-            self._probing = True
-            return True
+                return 0
+            self._begin_era(self._open_until, probing=True)
+            return self._era
 
-    def succeeded(self) -> None:
+    def succeeded(self, era: int) -> None:
         """A call that passed was answered."""
         with self._lock:
+            if era != self._era:
+                return
             self._failures = 0
-            self._open_until = None
-            self._probing = False
+            if self._open_until is not None:
+                self._begin_era(None)
 
-    def released(self) -> None:
+    def released(self, era: int) -> None:
         """A call that passed told nothing about the provider."""
         with self._lock:
-            self._probing = False
+            if era == self._era:
+                self._probing = False
 
-    def failed(self, stay_away: float | None = None) -> None:
+    def failed(self, era: int, stay_away: float | None = None) -> None:
         """A call that passed failed; ``stay_away``: seconds the provider asked for."""
         with self._lock:
+            if era != self._era:
+                return
             self._failures += 1
-            probe_failed, self._probing = self._probing, False
-            if stay_away is not None or probe_failed or self._failures >= self._limit:
+            if stay_away is not None or self._probing or self._failures >= self._limit:
                 pause = stay_away or self._seconds * (1 + self._jitter() / 5)
-                self._open_until = self._clock() + min(pause, LONGEST_PAUSE)
+                self._begin_era(self._clock() + min(pause, LONGEST_PAUSE))
+
+    def _begin_era(self, open_until: float | None, *, probing: bool = False) -> None:
+        self._era += 1
+        self._open_until = open_until
+        self._probing = probing
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +262,8 @@ class Guard:
         """
         if timeout <= 0:
             raise ProviderTimeout(f"{self.name}: no time was left to ask")
-        if not self._breaker.allow():
+        era = self._breaker.allow()
+        if not era:
             raise ProviderError(
                 f"{self.name}: not asked, it failed repeatedly"
                 + (f" (last: {self._last_error[0]})" if self._last_error else ""),
@@ -247,15 +272,15 @@ class Guard:
         try:
             answer = self._run(function, args, timeout)
         except Declined:
-            self._breaker.succeeded()
+            self._breaker.succeeded(era)
             raise
         except ProviderError as error:
             if fair or not isinstance(error, ProviderTimeout):
-                self._note(error)
+                self._note(error, era)
             else:
-                self._breaker.released()
+                self._breaker.released(era)
             raise
-        self._breaker.succeeded()
+        self._breaker.succeeded(era)
         return answer
 
     @property
@@ -285,7 +310,7 @@ class Guard:
             logger.exception("provider raised", extra={"provider": self.name})
             raise ProviderError(f"{self.name}: raised {type(error).__name__}") from error
 
-    def _note(self, error: ProviderError) -> None:
+    def _note(self, error: ProviderError, era: int) -> None:
         self._last_error = (str(error), time())
-        self._breaker.failed(error.retry_after)
+        self._breaker.failed(era, error.retry_after)
         logger.warning("provider failed", extra={"provider": self.name, "reason": str(error)})

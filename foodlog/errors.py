@@ -144,6 +144,14 @@ class NotFound(ClientError):
     title = "Not found"
 
 
+class RequestTimeout(ClientError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+    title = "The request took too long to arrive"
+
+
 class Conflict(ClientError):
     """The request clashes with what is stored."""
 

@@ -1,6 +1,7 @@
-"""The worker gunicorn runs: uvicorn's, but for how it ends.
+"""The worker gunicorn runs: uvicorn's, but for how it ends and what it waits for.
 
-A worker ends at SIGTERM and when it has served ``max_requests``. Uvicorn then closes every
+Uvicorn reads a request's head without end and waits for it for ever; :class:`BoundedHead` does
+neither. A worker ends at SIGTERM and when it has served ``max_requests``. Uvicorn then closes every
 connection on which no request has begun; one whose first bytes are on the way, or which a client
 is just about to use again, is cut off without an answer. Here such connections get a moment, and
 the answers given in it say ``Connection: close``.
@@ -8,19 +9,80 @@ the answers given in it say ``Connection: close``.
 
 import asyncio
 import contextlib
+import logging
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar
 
 from gunicorn.arbiter import Arbiter
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
+MAX_HEAD = 64 * 1024
+"""Bytes of a request's line and headers together, give or take what one read from the socket
+brings."""
+HEAD_SECONDS = 30.0
+"""How long a request's head may take to arrive, and a new connection to begin one."""
+_NO_MORE = b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 LAST_CALL = 1.0
 """Seconds in which connections that are open may still begin a request."""
 CLOSING = 4.0
 """Seconds of gunicorn's ``graceful_timeout`` kept for the last call and for closing what is open;
 the rest is for requests that have begun."""
+
+
+class BoundedHead(HttpToolsProtocol):
+    """One connection, on which a request's line and headers are bounded in size and time."""
+
+    _head_size = 0
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._head_is_there()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse a head that goes on for too long."""
+        super().data_received(data)
+        if self._waiting is None:
+            return
+        self._head_size += len(data)
+        if self._head_size > MAX_HEAD:
+            self._end(b"431 Request Header Fields Too Large")
+
+    def on_message_begin(self) -> None:
+        """Wait for the rest of the head."""
+        super().on_message_begin()
+        if self._waiting is None:
+            self._wait_for_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._head_is_there()
+        super().on_headers_complete()
+
+    def _wait_for_head(self) -> None:
+        self._head_size = 0
+        self._waiting = self.loop.call_later(HEAD_SECONDS, self._end, b"408 Request Timeout")
+
+    def _head_is_there(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _end(self, status: bytes) -> None:
+        self._head_is_there()
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 " + status + _NO_MORE)
+            self.transport.close()
 
 
 class DrainingServer(Server):
@@ -69,7 +131,14 @@ async def _wait(done: Callable[[], bool], seconds: float) -> None:
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
-    """Serves with a :class:`DrainingServer`."""
+    """Serves with a :class:`DrainingServer` over :class:`BoundedHead` connections."""
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "auto", "http": BoundedHead}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Uvicorn's own messages go where all others go, in the same format.
+        logging.getLogger("uvicorn.error").propagate = True
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foodlog import validation
@@ -102,16 +102,19 @@ class Selection:
         kept = tuple(chosen for chosen in self.chosen if chosen.offer.kind != kind)
         return Selection(kept, self.skipped)
 
-    def build(self, context: Context) -> "Providers":
-        """Construct all of them.
+    def build(self, context: Context, storage_threads: int | None = None) -> "Providers":
+        """Construct all of them; ``storage_threads``: how many call the storage at once, where
+        not as many as call the others.
 
         Raises :class:`foodlog.errors.ProviderError` that names the setting and the provider
         where one fails; those that were built before it are closed.
         """
         built: list[Built] = []
+        for_storage = replace(context, threads=storage_threads or context.threads)
         for chosen in self.chosen:
+            given = for_storage if chosen.offer.kind == "storage" else context
             try:
-                built.append(Built(chosen, chosen.offer.provider(chosen.options, context)))
+                built.append(Built(chosen, chosen.offer.provider(chosen.options, given)))
             except Exception as error:
                 Providers(tuple(built)).close()
                 raise ProviderError(_not_built(chosen, error), permanent=True) from error

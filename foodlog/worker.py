@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 P = TypeVar("P", bound=Provider)
 
+PARTING = 2.0
+"""Seconds the calls that outlive their requests get when a worker ends."""
+
 
 def now() -> datetime:
     """The current time in UTC."""
@@ -69,9 +72,11 @@ class Pools:
         )
 
     def close(self) -> None:
-        """Let all threads end."""
+        """Let all threads end; what they are at gets :data:`PARTING` seconds altogether."""
+        parting = Deadline(PARTING)
+        # Last the one that the others hand work to: photos to delete, listeners to tell.
         for pool in (self.requests, self.analyses, self.passwords, self.side):
-            pool.close()
+            pool.close(parting.left())
 
 
 class Pipeline:
@@ -87,8 +92,11 @@ class Pipeline:
         self._config = config
         self.guards: list[tuple[str, str, Guard]] = []
         """Kind and name of each provider that is asked, and the guard it is asked through."""
+        sizes = config.concurrency
         self.providers: Providers = selection.build(
-            Context(dishes=table, clock=now, threads=config.concurrency.analyses)
+            Context(dishes=table, clock=now, threads=sizes.analyses),
+            # From every pool; the side pool has as many threads as that for analyses.
+            storage_threads=sizes.requests + sizes.passwords + 2 * sizes.analyses,
         )
         self.analyst = Analyst(
             classifiers=[self._asked("classifier", p) for p in self.providers.classifiers],

@@ -14,7 +14,7 @@ from falcon.asgi.multipart import BodyPart, MultipartForm
 from falcon.media.multipart import MultipartParseError
 from marshmallow import Schema
 
-from foodlog.errors import ClientError, Malformed, TooLarge, Unauthorized, UnsupportedMedia
+from foodlog.errors import Malformed, RequestTimeout, TooLarge, Unauthorized, UnsupportedMedia
 from foodlog.schemas import load
 
 TEXT_PART = 8192
@@ -33,14 +33,6 @@ class BodyLimits:
     parts: int
     seconds: float
     """How long a body may take to arrive."""
-
-
-class RequestTimeout(ClientError):
-    """The body did not arrive in time."""
-
-    status = 408
-    code = "request_timeout"
-    title = "The request took too long to arrive"
 
 
 class Reader:

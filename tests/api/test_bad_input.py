@@ -57,6 +57,18 @@ def test_truncated_jpeg(untouched, photo):
     problem(untouched.predict(photo[: len(photo) // 2]), 400)
 
 
+def test_bodies_for_which_there_is_no_room_are_told_to_wait_and_hurt_nobody_else(untouched, photo):
+    budget, taken = untouched.app._budget, 512 * MIB - 10
+    budget.take(taken)
+    answer = untouched.predict(photo)
+    problem(answer, 503, "overloaded")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert untouched.get("/health").status_code == 200
+    budget.give_back(taken)
+    budget.take(512 * MIB)  # what was refused is not counted
+    budget.give_back(512 * MIB)
+
+
 def test_decompression_bomb(untouched):
     problem(untouched.predict(photos.bomb()), 413)
 

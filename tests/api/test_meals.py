@@ -258,6 +258,23 @@ def test_listeners_are_told_of_each_stored_meal_and_cannot_spoil_it(tmp_path, ph
     assert [each.id for each in told] == [meal.json["id"]]
 
 
+def test_listeners_are_told_before_a_worker_ends(tmp_path):
+    gate, told = threading.Event(), []
+
+    class Listener:
+        @foodlog.hookimpl
+        def foodlog_meal_logged(self, meal):
+            gate.wait(10)
+            told.append(meal.food)
+
+    with Client(embedded(tmp_path), [Listener()]) as client:
+        client.new_user()
+        for name in ("Apple", "Bread"):
+            save(client, name)
+        threading.Timer(0.1, gate.set).start()
+    assert sorted(told) == ["Apple", "Bread"]
+
+
 def test_probes_are_logged_only_when_they_fail_or_the_operator_wants_it(tmp_path, capfd):
     with Client(embedded(tmp_path)) as client:
         client.get("/health")

@@ -1,5 +1,6 @@
 """FoodLog through real gunicorn: what is acknowledged survives, what is hostile is cut off."""
 
+import json
 import os
 import signal
 import socket
@@ -161,6 +162,16 @@ def test_the_log_has_a_line_for_each_request_and_no_secret(server, signed_up, ph
     assert any('"route":"/predict"' in line and '"status":200' in line for line in lines)
     for secret in (token, "correct horse", answer.json()["image_url"].split("signature=")[1]):
         assert secret not in server.log
+
+
+def test_every_line_of_the_log_is_json_whoever_wrote_it(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(b"this is no HTTP\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert server.stop() == 0
+    greeting, lines = server.log.splitlines()[:3], server.log.splitlines()[3:]
+    assert greeting[0].startswith("FoodLog listens at ")
+    assert "Invalid HTTP request received." in [json.loads(line)["event"] for line in lines]
 
 
 def refused(*arguments, cwd, environ=None):

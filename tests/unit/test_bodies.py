@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from foodlog.bodies import BoundedBody, Budget
-from foodlog.errors import Overloaded, TooLarge
+from foodlog.errors import Overloaded, RequestTimeout, TooLarge
 
 
 def body_of(*chunks, limit=10, budget=None, declared=None, more=False):
@@ -24,7 +24,9 @@ def body_of(*chunks, limit=10, budget=None, declared=None, more=False):
     async def send(event):
         sent.append(event)
 
-    headers = [] if declared is None else [(b"content-length", str(declared).encode())]
+    headers = [(b"content-length", str(declared).encode())]
+    if declared is None:
+        headers = [(b"transfer-encoding", b"chunked")]
     scope = {"type": "http", "headers": headers}
     return BoundedBody(scope, receive, send, limit, budget or Budget(1000)), sent
 
@@ -61,9 +63,26 @@ def test_a_body_is_refused_at_the_first_byte_too_many():
         read(body)
 
 
-def test_a_body_that_says_it_is_too_long_is_not_read():
+def test_nothing_of_a_body_is_waited_for_before_the_request_was_looked_at():
     body, _ = body_of(declared=11, more=True)
-    assert read(body) == b"", "the middleware refuses it by its header"
+    assert asyncio.run(body.receive())["more_body"]
+
+
+@pytest.mark.parametrize("declared", [0, "00"])
+def test_a_request_without_a_body_has_one_event(declared):
+    body, _ = body_of(declared=declared)
+    assert asyncio.run(body.receive()) == {
+        "type": "http.request",
+        "body": b"",
+        "more_body": False,
+    }
+
+
+def test_a_body_that_stops_coming_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("foodlog.bodies.IDLE_SECONDS", 0.01)
+    body, _ = body_of(b"1234", more=True)
+    with pytest.raises(RequestTimeout):
+        read(body)
 
 
 def test_all_bodies_together_are_bounded_and_what_is_let_go_counts_no_more():
@@ -73,6 +92,8 @@ def test_all_bodies_together_are_bounded_and_what_is_let_go_counts_no_more():
     assert read(first)
     with pytest.raises(Overloaded):
         read(second)
+    budget.take(5)  # what was refused takes no room from others
+    budget.give_back(5)
     second.close()
     first.close()
     third, _ = body_of(b"1234567890", budget=budget)

@@ -34,6 +34,11 @@ def breaker(clock, **kwargs):
     return CircuitBreaker(failures=2, seconds=10, clock=clock, jitter=lambda: 0.0, **kwargs)
 
 
+def fail(breaker, *stay_away):
+    """A call that is let through, and fails."""
+    breaker.failed(breaker.allow(), *stay_away)
+
+
 def test_pool_runs_a_call_and_hands_on_its_answer_or_error():
     pool = Pool("p", 1)
     assert pool.submit(lambda a, b: a + b, 1, b=2).result(5) == 3
@@ -114,13 +119,33 @@ def test_pool_calls_see_the_callers_context():
 def test_closed_pool_refuses_and_its_threads_end():
     pool = Pool("closing", 2)
     pool.submit(int).result(5)
-    pool.close()
+    pool.close(5)
     with pytest.raises(Overloaded):
         pool.submit(int)
-    for thread in threading.enumerate():
-        if thread.name.startswith("closing-"):
-            thread.join(5)
-            assert not thread.is_alive()
+    assert not [t for t in threading.enumerate() if t.name.startswith("closing-")]
+
+
+def test_closing_gives_what_runs_and_waits_time_to_end_and_no_more(gate):
+    pool = Pool("p", 1, backlog=1)
+    running, waiting = pool.submit(gate.wait, 5), pool.submit(int)
+    pool.close(0.01)
+    assert not running.done()
+    gate.set()
+    pool.close(5)
+    assert waiting.done()
+
+
+def test_pool_that_gets_no_thread_refuses_and_has_room_later(monkeypatch):
+    def none_left(thread):
+        raise RuntimeError("can't start new thread")
+
+    pool = Pool("p", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(Overloaded):
+            pool.submit(int)
+    assert pool.pending == 0
+    assert pool.submit(int).result(5) == 0
 
 
 def test_deadline_counts_down_to_nothing(clock):
@@ -133,13 +158,13 @@ def test_deadline_counts_down_to_nothing(clock):
 
 def test_breaker_opens_after_failures_in_a_row_and_not_before(clock):
     subject = breaker(clock)
-    subject.failed()
-    subject.succeeded()
-    subject.failed()
+    fail(subject)
+    subject.succeeded(subject.allow())
+    fail(subject)
     assert subject.state == "closed"
     assert subject.allow()
     assert subject.retry_after() == 0
-    subject.failed()
+    fail(subject)
     assert subject.state == "open"
     assert not subject.allow()
     assert subject.retry_after() == 10
@@ -147,31 +172,54 @@ def test_breaker_opens_after_failures_in_a_row_and_not_before(clock):
 
 def test_breaker_lets_one_probe_through_and_closes_when_it_is_answered(clock):
     subject = breaker(clock)
-    subject.failed(), subject.failed()
+    fail(subject), fail(subject)
     clock.now += 10
     assert subject.state == "half-open"
-    assert [subject.allow() for _ in range(3)] == [True, False, False]
-    subject.succeeded()
+    probe, *others = [subject.allow() for _ in range(3)]
+    assert probe
+    assert others == [0, 0]
+    subject.succeeded(probe)
     assert subject.state == "closed"
     assert subject.allow()
 
 
 def test_breaker_opens_again_when_the_probe_fails(clock):
     subject = breaker(clock)
-    subject.failed(), subject.failed()
+    fail(subject), fail(subject)
     clock.now += 10
-    assert subject.allow()
-    subject.failed()
+    fail(subject)
     assert subject.state == "open"
     assert subject.retry_after() == 10
 
 
+def test_breaker_hears_no_more_of_calls_from_before_it_opened(clock):
+    subject = breaker(clock)
+    late = [subject.allow() for _ in range(4)]
+    fail(subject, 600)
+    subject.failed(late[0]), subject.failed(late[1])
+    subject.succeeded(late[2])
+    subject.released(late[3])
+    assert subject.retry_after() == 600
+
+
+def test_late_calls_neither_end_nor_double_a_probe(clock):
+    subject = breaker(clock)
+    late = subject.allow()
+    fail(subject, 10)
+    clock.now += 10
+    probe = subject.allow()
+    subject.released(late), subject.failed(late), subject.succeeded(late)
+    assert subject.allow() == 0
+    subject.succeeded(probe)
+    assert subject.state == "closed"
+
+
 def test_breaker_stays_away_as_long_as_it_is_told_but_not_for_ever(clock):
     subject = breaker(clock)
-    subject.failed(55)
+    fail(subject, 55)
     assert subject.retry_after() == 55
     other = breaker(clock)
-    other.failed(1e12)
+    fail(other, 1e12)
     assert other.retry_after() == LONGEST_PAUSE
 
 
@@ -208,7 +256,7 @@ def test_guard_does_not_blame_a_provider_for_time_it_never_had(clock, gate):
 
 def test_a_probe_without_a_fair_chance_leaves_room_for_another(clock, gate):
     subject = breaker(clock)
-    subject.failed(10)
+    fail(subject, 10)
     clock.now += 10
     guard = Guard("g", 5, subject)
     with pytest.raises(ProviderTimeout):
@@ -252,7 +300,7 @@ def test_guard_does_not_ask_while_its_breaker_is_open_and_says_what_happened_las
 
 def test_guard_without_a_last_error_still_says_that_it_did_not_ask(clock):
     subject = breaker(clock)
-    subject.failed(60)
+    fail(subject, 60)
     with pytest.raises(ProviderError, match=r"not asked, it failed repeatedly$"):
         Guard("g", 1, subject).call(int, timeout=5)
 

@@ -1,18 +1,21 @@
 """How a worker ends, in the test's own process; tests/e2e/test_sigterm.py does it with gunicorn."""
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
 from uvicorn import Config
 
-from foodlog.gunicorn_worker import DrainingServer
+from foodlog.gunicorn_worker import BoundedHead, DrainingServer
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def answer(scope, receive, send):
     """The least of applications."""
+    while (await receive()).get("more_body"):
+        pass
     start = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
     await send(start)
     await send({"type": "http.response.body", "body": b"ok"})
@@ -26,7 +29,12 @@ def listener():
 
 def server(notify=None):
     config = Config(
-        answer, lifespan="off", log_config=None, callback_notify=notify, timeout_notify=3600
+        answer,
+        lifespan="off",
+        log_config=None,
+        http=BoundedHead,
+        callback_notify=notify,
+        timeout_notify=3600,
     )
     return DrainingServer(config)
 
@@ -100,3 +108,40 @@ def test_gunicorn_hears_from_a_worker_that_ends(listener):
 
     asyncio.run(scenario())
     assert heard == ["alive"]
+
+
+async def served(listener, *pieces):
+    """What one connection gets that sends these pieces, each once the one before was read."""
+    worker = server()
+    serving = asyncio.create_task(worker.serve([listener]))
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    answered = b""
+    with contextlib.suppress(ConnectionError):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        answered = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    worker.should_exit = True
+    await ended(serving)
+    return answered
+
+
+@pytest.mark.parametrize("endless", [b"GET /", b"GET / HTTP/1.1\r\nX-Long: "])
+def test_a_head_that_goes_on_is_refused(listener, endless):
+    answered = asyncio.run(served(listener, endless, *[b"x" * 10_000] * 7))
+    assert answered.startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: x", REQUEST + b"GET"])
+def test_a_head_that_does_not_arrive_is_not_waited_for(listener, begun, monkeypatch):
+    monkeypatch.setattr("foodlog.gunicorn_worker.HEAD_SECONDS", 0.1)
+    answered = asyncio.run(served(listener, begun))
+    assert b"HTTP/1.1 408 " in answered
+    assert answered.count(b"HTTP/1.1 200 ") == begun.count(REQUEST)
+
+
+def test_long_heads_and_bodies_within_their_limits_are_read(listener):
+    head = b"POST / HTTP/1.1\r\nConnection: close\r\nX-Long: " + b"x" * 60_000 + b"\r\n"
+    body = b"Content-Length: 300000\r\n\r\n" + b"y" * 300_000
+    assert asyncio.run(served(listener, head, body)).startswith(b"HTTP/1.1 200 ")

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
@@ -96,6 +97,13 @@ def test_what_is_chosen_is_built_in_order_and_closed_in_reverse(
         *("built shelf", "built taster", "built scale", "built guess"),
         *("closed guess", "closed scale", "closed taster", "closed shelf"),
     ]
+
+
+def test_each_is_told_how_many_threads_call_it(found: Plugins, context: Context) -> None:
+    providers = select(found, configured()).build(replace(context, threads=3), storage_threads=8)
+    assert providers.storage.context.threads == 8
+    assert [c.context.threads for c in providers.classifiers] == [3]
+    assert providers.fallback.context.threads == 3
 
 
 def events_of(providers: Providers) -> list[str]:

@@ -76,14 +76,17 @@ class Database:
         return int(revision)
 
     def close(self) -> None:
-        """Close the connections of all threads; none may be in use."""
+        """Close the connections of all threads, but for other threads that live: closing one under
+        a query that runs would end the process, and all are closed with it anyway."""
         with self._watching:
             if self._watch is not None:
                 self._watch.close()
                 self._watch = None
         with self._opening:
-            while self._open:
-                self._open.popitem()[1].close()
+            own = self._open.pop(threading.current_thread(), None)
+            if own is not None:
+                own.close()
+            self._close_abandoned()
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
