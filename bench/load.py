@@ -26,6 +26,8 @@ class Load:
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     """Seconds each answer with status 200 or 201 took."""
+    warm_ups: int = 0
+    """Good answers during the warm-up; no part of the latencies."""
     failures: list[str] = field(default_factory=list)
     """Status lines of answers other than 200 and 201, and lost connections."""
 
@@ -40,13 +42,16 @@ class Load:
         return statistics.median(self.latencies)
 
 
-def drive(port: int, request: bytes, *, connections: int, seconds: float) -> Load:
-    """Send ``request`` on so many connections to 127.0.0.1 for so many seconds.
+def drive(
+    port: int, request: bytes, *, connections: int, seconds: float, warm_up: float = 0.0
+) -> Load:
+    """Send ``request`` on so many connections to 127.0.0.1 for so many seconds, after
+    ``warm_up`` seconds (no more than ``seconds``) whose good answers do not count.
 
     Raises :class:`TimeoutError` when nothing is answered for :data:`TIMEOUT` seconds.
     """
 
-    return _drive(port, request, connections, lambda load: load.seconds < seconds)
+    return _drive(port, request, connections, lambda load: load.seconds < seconds, warm_up)
 
 
 def once(port: int, request: bytes) -> Load:
@@ -54,7 +59,13 @@ def once(port: int, request: bytes) -> Load:
     return _drive(port, request, 1, lambda load: not load.latencies and not load.failures)
 
 
-def _drive(port: int, request: bytes, connections: int, go_on: Callable[[Load], bool]) -> Load:
+def _drive(
+    port: int,
+    request: bytes,
+    connections: int,
+    go_on: Callable[[Load], bool],
+    warm_up: float = 0.0,
+) -> Load:
     load = Load()
     with selectors.DefaultSelector() as selector:
         clients = [_Connection(selector, port, request, load, go_on) for _ in range(connections)]
@@ -66,6 +77,10 @@ def _drive(port: int, request: bytes, connections: int, go_on: Callable[[Load], 
             for key, _ in ready:
                 key.data.proceed()
             load.seconds = time.perf_counter() - started
+            if 0 < warm_up <= load.seconds:
+                load.warm_ups = len(load.latencies)
+                load.latencies.clear()
+                started, warm_up, load.seconds = time.perf_counter(), 0.0, 0.0
         for client in clients:
             client.close()
     return load
