@@ -19,7 +19,13 @@ from functools import partial
 from time import monotonic, time
 from typing import Any, TypeVar
 
-from foodlog.errors import Declined, Overloaded, ProviderError, ProviderTimeout
+from foodlog.errors import (
+    Declined,
+    Overloaded,
+    PartialAnswer,
+    ProviderError,
+    ProviderTimeout,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -274,9 +280,14 @@ class Guard:
         except Declined:
             self._breaker.succeeded(era)
             raise
+        except PartialAnswer as error:
+            self._tell(error)
+            self._breaker.succeeded(era)
+            raise
         except ProviderError as error:
             if fair or not isinstance(error, ProviderTimeout):
-                self._note(error, era)
+                self._tell(error)
+                self._breaker.failed(era, error.retry_after)
             else:
                 self._breaker.released(era)
             raise
@@ -310,7 +321,6 @@ class Guard:
             logger.exception("provider raised", extra={"provider": self.name})
             raise ProviderError(f"{self.name}: raised {type(error).__name__}") from error
 
-    def _note(self, error: ProviderError, era: int) -> None:
+    def _tell(self, error: ProviderError) -> None:
         self._last_error = (str(error), time())
-        self._breaker.failed(era, error.retry_after)
         logger.warning("provider failed", extra={"provider": self.name, "reason": str(error)})

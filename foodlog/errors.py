@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from foodlog.models import Label
+from foodlog.models import Label, Nutrition
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,18 @@ class ProviderTimeout(ProviderError):
 
 class Declined(ProviderError):
     """A provider stands aside by its own choice, which is no failure; the next one is asked."""
+
+
+class PartialAnswer(ProviderError):
+    """A nutrition source looked up some foods and failed with others.
+
+    ``answers``: what :meth:`foodlog.providers.NutritionSource.lookup` would return, None for the
+    foods it failed with. They are used; the message is told like that of any failure.
+    """
+
+    def __init__(self, message: str, answers: Sequence[Nutrition | None]) -> None:
+        super().__init__(message)
+        self.answers = answers
 
 
 class StorageFull(ProviderError):

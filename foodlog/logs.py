@@ -50,6 +50,8 @@ def configure(level: str, style: str) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    # It writes the whole URL at DEBUG, and with it whatever stands in the query.
+    logging.getLogger("urllib3").setLevel(logging.INFO)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

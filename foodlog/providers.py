@@ -105,7 +105,8 @@ class NutritionSource(Provider):
         """Nutrition per 100 g of each food, in the same order, within ``timeout`` seconds (> 0).
 
         None where there is no confident match: a wrong food is worse than none. An unknown
-        nutrient is None, never 0. Raises :class:`foodlog.errors.ProviderError`.
+        nutrient is None, never 0. Raises :class:`foodlog.errors.ProviderError`, of which
+        :class:`foodlog.errors.PartialAnswer` holds what could be looked up all the same.
         """
 
 

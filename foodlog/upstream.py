@@ -57,12 +57,15 @@ class Answer:
     def retry_after(self) -> float | None:
         """Seconds to leave the service alone, as ``RateLimit`` or ``Retry-After`` say.
 
-        ``RateLimit`` (``"api";r=0;t=55``) counts where nothing is left (``r=0``). Between 0 and
-        an hour; None where neither header says anything that can be read.
+        ``RateLimit`` (``"api";r=0;t=55``, or several) counts where nothing is left (``r=0``).
+        Between 0 and an hour; None where neither header says anything that can be read.
         """
-        limit = self.headers.get("RateLimit", "")
-        spent = search(r";\s*r=0\b", limit) and search(r";\s*t=(\d{1,9})\b", limit)
-        seconds = float(spent[1]) if spent else self._retry_after_header()
+        waits = [
+            float(wait[1])
+            for limit in self.headers.get("RateLimit", "").split(",")
+            if search(r";\s*r=0\b", limit) and (wait := search(r";\s*t=(\d{1,9})\b", limit))
+        ]
+        seconds = max(waits) if waits else self._retry_after_header()
         return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
     def _retry_after_header(self) -> float | None:

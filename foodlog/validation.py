@@ -1,6 +1,7 @@
 """Settings checked against a marshmallow schema; what is wrong, in an operator's words."""
 
 import difflib
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -189,7 +190,7 @@ class _Report:
 
 
 def _excerpt(value: object) -> str:
-    text = repr(value)
+    text = re.sub(r"(?<=//)[^/\s]*@", f"{MASK}@", repr(value))  # credentials in a URL
     return text if len(text) <= 80 else text[:77] + "..."
 
 

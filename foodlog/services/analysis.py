@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from foodlog.concurrency import Deadline, Guard
 from foodlog.dishes import Dish, Dishes, normalise
-from foodlog.errors import Declined, ProviderError, Rejected
+from foodlog.errors import Declined, PartialAnswer, ProviderError, Rejected
 from foodlog.models import (
     Classification,
     Component,
@@ -31,10 +31,15 @@ P = TypeVar("P", bound=Provider)
 DEFAULT_SERVING = 100.0
 """Grams assumed of a single food whose household serving no source knows."""
 LAST_CHANCE = 0.2
-"""Seconds a provider gets even when the deadline is spent, so that a local one still answers."""
+"""Seconds a local provider gets even when the deadline is spent."""
+OWN_SHARE = 0.95
+"""Of that time is told to the provider, so that it can still hand over what it has."""
 FAIR_CHANCE = 1.0
 """Seconds, or its own time-out if shorter, from which a provider can be blamed for its silence:
 with less, those before it used up the time."""
+KNOWN_SHARE = 0.5
+"""Of a meal's weight whose amount of a nutrient is known, at least, for the sum to be told: with
+less it would be a small number that looks like an answer."""
 CANDIDATES = 10
 """Labels kept of a classification."""
 LABEL_LENGTH = 200
@@ -49,11 +54,14 @@ class Asked(Generic[P]):
     guard: Guard
 
     def ask(self, method: Callable[..., Any], *args: Any, deadline: Deadline) -> Any:
-        """``method(*args)`` within its own time-out (option ``timeout``) or what is left."""
-        own = self.provider.options.get("timeout") or float("inf")
-        timeout = min(own, max(deadline.left(), LAST_CHANCE))
-        fair = timeout >= min(own, FAIR_CHANCE)
-        return self.guard.call(method, *args, timeout, timeout=timeout, fair=fair)
+        """``method(*args)`` within its own time-out (option ``timeout``) or what is left.
+
+        Where nothing is left, only a provider without such an option is asked: it is local.
+        """
+        own = self.provider.options.get("timeout")
+        timeout = min(own, deadline.left()) if own else max(deadline.left(), LAST_CHANCE)
+        fair = timeout >= min(own or FAIR_CHANCE, FAIR_CHANCE)
+        return self.guard.call(method, *args, OWN_SHARE * timeout, timeout=timeout, fair=fair)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,9 +174,7 @@ class Analyst:
             return found
         factor = grams / sum(part.grams or 0 for part in found.components)
         parts = tuple(_scaled(part, factor) for part in found.components)
-        return replace(
-            found, components=parts, nutrients=Nutrients.total(part.nutrients for part in parts)
-        )
+        return replace(found, components=parts, nutrients=total(parts))
 
     def components(
         self, ingredients: Sequence[Ingredient], deadline: Deadline
@@ -291,14 +297,18 @@ class Analyst:
         source = asked.provider
 
         def lookup(foods: list[FoodQuery], timeout: float) -> list[Nutrition | None]:
-            return _checked_lookup(source.name, foods, source.lookup(foods, timeout))
+            try:
+                return _checked_lookup(source.name, foods, source.lookup(foods, timeout))
+            except PartialAnswer as partial:
+                answers = _checked_lookup(source.name, foods, partial.answers)
+                raise PartialAnswer(str(partial), answers) from partial
 
         try:
             answers: list[Nutrition | None] = asked.ask(lookup, foods, deadline=deadline)
         except ProviderError as error:
             if source.metadata_key:
                 metadata[f"{source.metadata_key}_error"] = str(error)[:LABEL_LENGTH]
-            return [None] * len(foods)
+            return error.answers if isinstance(error, PartialAnswer) else [None] * len(foods)
         return answers
 
     def _records(self, parts: Sequence[Component]) -> dict[str, Any]:
@@ -326,6 +336,17 @@ def coverage(parts: Sequence[Component]) -> float:
     return known / total if total else 0.0
 
 
+def total(parts: Sequence[Component]) -> Nutrients:
+    """The sum of the parts; what is unknown of most of the weight is unknown of the whole."""
+    weight = sum(part.grams or 0 for part in parts)
+    amounts = Nutrients.total(part.nutrients for part in parts).as_dict()
+    for name in amounts:
+        known = sum(p.grams or 0 for p in parts if getattr(p.nutrients, name) is not None)
+        if known < weight * KNOWN_SHARE:
+            amounts[name] = None
+    return Nutrients(**amounts)
+
+
 def main_source(parts: Sequence[Component]) -> str | None:
     """The source that most of the weight's nutrition came from."""
     weights: dict[str, float] = {}
@@ -345,7 +366,7 @@ def _analysis(
 ) -> Analysis:
     return Analysis(
         food=food,
-        nutrients=Nutrients.total(part.nutrients for part in parts),
+        nutrients=total(parts),
         ingredients=tuple(part.name for part in parts),
         components=parts,
         nutrition_source=main_source(parts),

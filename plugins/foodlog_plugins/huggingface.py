@@ -102,6 +102,7 @@ class HuggingFace(Classifier):
         """``clock`` in seconds, ``sleep`` for seconds, ``jitter`` from 0 to 1."""
         super().__init__(options, context)
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
+        self._well = True
         url = normalised(options["url"])
         self._router = is_router(url)
         self._shown_url = urlunsplit(urlsplit(url)._replace(query="", fragment=""))
@@ -110,18 +111,24 @@ class HuggingFace(Classifier):
         )
 
     def classify(self, photo: Photo, timeout: float) -> Classification:
-        """The model's labels, best first; an outage or a cold model is asked again once, where
-        that fits into ``timeout``."""
+        """The model's labels, best first.
+
+        An outage or a cold model is asked again once, where that fits into ``timeout`` and the
+        photo before this one was answered: in a lasting outage one question each is enough.
+        """
         ends = self._clock() + timeout
         image = photo.reduced(self.options["longest_side"])
+        was_well, self._well = self._well, False
         try:
-            return self._ask(image, ends - self._clock())
+            answer = self._ask(image, ends - self._clock())
         except _Passing as failure:
             pause = self._jitter() * SPREAD if failure.pause is None else failure.pause
-            if self._clock() + pause + LEAST > ends:
+            if not was_well or self._clock() + pause + LEAST > ends:
                 raise
             self._sleep(pause)
-        return self._ask(image, ends - self._clock())
+            answer = self._ask(image, ends - self._clock())
+        self._well = True
+        return answer
 
     def check(self) -> None:
         """Has a tiny picture classified: nothing cheaper is known to tell whether the host is

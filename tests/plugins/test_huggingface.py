@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
@@ -298,6 +299,18 @@ def test_a_cold_model_is_tried_once_more(
     assert "loading the model" in str(failure(router))
     assert waiting.slept in ([0.25], [1.5])
     assert len(stub.requests) == 2
+
+
+def test_a_lasting_outage_costs_one_question_a_photo(
+    stub: HuggingFaceStub, router: HuggingFace
+) -> None:
+    asked = []
+    for outage in (True, True, True, False, True):
+        stub.always(Reply(503) if outage else None)
+        with suppress(ProviderError):
+            router.classify(photo(), 5)
+        asked.append(len(stub.requests))
+    assert asked == [2, 3, 4, 5, 7]
 
 
 @pytest.mark.parametrize("reply", [FAILURES["loading"], Reply(503, headers={"Retry-After": "20"})])

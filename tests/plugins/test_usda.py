@@ -1,4 +1,3 @@
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ import pytest
 from marshmallow import ValidationError
 
 from foodlog.dishes import Dishes
-from foodlog.errors import ProviderError, ProviderTimeout
+from foodlog.errors import PartialAnswer, ProviderError, ProviderTimeout
 from foodlog.models import FoodQuery, Nutrition
 from foodlog.options import Secret
 from foodlog.providers import Context
@@ -348,14 +347,25 @@ def test_a_host_that_is_away() -> None:
     usda.close()
 
 
-def test_a_partial_answer_is_an_answer(
-    usda: Usda, stub: FDCStub, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_was_found_is_handed_over_with_what_failed(usda: Usda, stub: FDCStub) -> None:
     ask(usda, 1)
     stub.script(stub.FAILURES["error"])
-    with caplog.at_level(logging.WARNING):
-        assert ask(usda, 1, "milk") == ["1", None]
-    assert "partial answer" in caplog.text
+    with pytest.raises(PartialAnswer, match="in trouble") as partial:
+        ask(usda, 1, "milk")
+    assert [found and found.source_id for found in partial.value.answers] == ["1", None]
+
+
+def test_failing_searches_are_given_up_and_pinned_foods_still_answered(
+    usda: Usda, stub: FDCStub
+) -> None:
+    ask(usda, 1)
+    stub.always(stub.FAILURES["error"])
+    for name in ("milk", "samosa", "honey", "banana", "tiramisu", "crackers"):
+        with pytest.raises(PartialAnswer) as partial:
+            ask(usda, 1, name)
+        assert partial.value.answers[0]
+    assert paths(stub).count("/foods/search") == 3
+    assert "failed repeatedly" in str(partial.value)
 
 
 def test_pinned_foods_that_failed_are_not_searched_for(usda: Usda, stub: FDCStub) -> None:
@@ -418,6 +428,12 @@ def test_data_types_override_the_tiers(make: Callable[..., Usda], stub: FDCStub)
 def test_wrong_options_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Usda.Options().load({"api_key": KEY, **wrong})
+
+
+def test_check_tells_an_address_where_nothing_is(usda: Usda, stub: FDCStub) -> None:
+    stub.script(Reply(404))
+    with pytest.raises(ProviderError, match="look at the option 'url'"):
+        usda.check()
 
 
 def test_check_passes_with_one_cheap_request(usda: Usda, stub: FDCStub) -> None:

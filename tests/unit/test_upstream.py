@@ -376,6 +376,8 @@ def test_what_is_not_json_is_a_provider_error(body: bytes) -> None:
         ({"RateLimit": '"api"; t=55; r=0', "Retry-After": "3"}, 55),
         ({"RateLimit": '"api";r=9;t=55', "Retry-After": "3"}, 3),
         ({"RateLimit": '"api";r=9;t=55'}, None),
+        ({"RateLimit": '"burst";r=9;t=1, "api";r=0;t=55'}, 55),
+        ({"RateLimit": '"burst";r=0;t=1,"api";r=0;t=55'}, 55),
         ({"Retry-After": "2.5"}, 2.5),
         ({"Retry-After": "-1"}, 0),
         ({"Retry-After": "99999999"}, MAX_RETRY_AFTER),

@@ -17,7 +17,7 @@ from marshmallow import Schema, fields, validate
 
 import foodlog
 from foodlog.concurrency import Deadline, Pool
-from foodlog.errors import Overloaded, ProviderError, ProviderTimeout
+from foodlog.errors import Overloaded, PartialAnswer, ProviderError, ProviderTimeout
 from foodlog.models import FoodQuery, Nutrition
 from foodlog.options import CommaList, Seconds, SecretField, Url, Whole
 from foodlog.providers import Context, NutritionSource
@@ -100,8 +100,7 @@ class Usda(NutritionSource):
         """One request for all that is pinned, beside it a ranked search for each of the others.
 
         A pinned id that is not known, or whose record cannot be true, is searched for by name.
-        Where some foods are answered and others fail, the answer is partial; where none is
-        answered and something failed, that is raised.
+        Raises PartialAnswer where some foods are answered and others fail.
         """
         deadline = Deadline(min(timeout, self.options["timeout"]))
         errors: list[ProviderError] = []
@@ -115,13 +114,14 @@ class Usda(NutritionSource):
         ]
         if errors and not any(records):
             raise errors[0]
+        answers = [None if record is None else _nutrition(record) for record in records]
         if errors:
-            log.warning("partial answer", extra={"provider": self.name, "reason": str(errors[0])})
-        return [None if record is None else _nutrition(record) for record in records]
+            raise PartialAnswer(str(errors[0]), answers)
+        return answers
 
     def check(self) -> None:
         """Asks for one food, which tells a key that is not accepted from a host that is away."""
-        self._client.foods([_CHECKED_ID], min(self.options["timeout"], CHECK_TIMEOUT))
+        self._client.check(_CHECKED_ID, min(self.options["timeout"], CHECK_TIMEOUT))
 
     def close(self) -> None:
         """Let go of threads and connections."""

@@ -5,13 +5,16 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from foodlog.errors import ProviderError
+from foodlog.concurrency import CircuitBreaker
+from foodlog.errors import ProviderError, ProviderTimeout
 from foodlog.options import Secret
 from foodlog.upstream import Answer, Upstream
 from foodlog_plugins.usda.parsing import NUTRIENT_NUMBERS, Record, parse_foods, parse_search
 
 MAX_IDS = 20
 """Ids FoodData Central takes in one request."""
+FAIR_CHANCE = 1.0
+"""Seconds from which a search can be blamed for its silence."""
 SEARCH_RESERVE = 0.05
 """Share of the hourly requests kept for pinned foods: below it no search is made."""
 _LIMIT = 1000
@@ -39,27 +42,42 @@ class Client:
             "usda", url.rstrip("/"), threads=threads, headers={"X-Api-Key": key}
         )
         self._quota = Quota(clock)
+        self._searches = CircuitBreaker(clock=clock)
 
     def foods(self, ids: Sequence[int], timeout: float) -> dict[int, Record]:
         """The records with these ids (at most :data:`MAX_IDS`) by id; unknown ids are left out."""
-        question = {
-            "fdcIds": list(ids),
-            "format": "abridged",
-            "nutrients": [float(n) if "." in n else int(n) for n in NUTRIENT_NUMBERS],
-        }
-        answer = self._ask("/foods", question, timeout)
+        answer = self._ask("/foods", _pinned(ids), timeout)
         if answer.status == 404 and not answer.content.strip():
             return {}
         return parse_foods(self._body(answer))
 
+    def check(self, fdc_id: int, timeout: float) -> None:
+        """Ask for a food, known or not; an empty 404 is a wrong address here."""
+        parse_foods(self._body(self._ask("/foods", _pinned([fdc_id]), timeout)))
+
     def search(
         self, text: str, data_types: Sequence[str], size: int, owner: str, timeout: float
     ) -> list[Record]:
-        """The first ``size`` hits, best first."""
+        """The first ``size`` hits, best first.
+
+        Searches have a breaker of their own: while they fail, pinned foods are still answered.
+        """
         question: dict[str, Any] = {"query": text, "dataType": list(data_types), "pageSize": size}
         if owner and "Branded" in data_types:
             question["brandOwner"] = owner
-        return parse_search(self._body(self._ask("/foods/search", question, timeout)))
+        era = self._searches.allow()
+        if not era:
+            raise ProviderError(f"{self._upstream.host} is not searched: that failed repeatedly")
+        try:
+            hits = parse_search(self._body(self._ask("/foods/search", question, timeout)))
+        except ProviderError as error:
+            if isinstance(error, ProviderTimeout) and timeout < FAIR_CHANCE:
+                self._searches.released(era)
+            else:
+                self._searches.failed(era, error.retry_after)
+            raise
+        self._searches.succeeded(era)
+        return hits
 
     @property
     def may_search(self) -> bool:
@@ -128,6 +146,14 @@ class Quota:
             "the request limit of the USDA API key is used up; wait, or ask for a higher one",
             retry_after=pause,
         )
+
+
+def _pinned(ids: Sequence[int]) -> dict[str, Any]:
+    return {
+        "fdcIds": list(ids),
+        "format": "abridged",
+        "nutrients": [float(n) if "." in n else int(n) for n in NUTRIENT_NUMBERS],
+    }
 
 
 def _count(answer: Answer, header: str) -> int | None:
