@@ -96,7 +96,7 @@ class MealLog:
 
     def enter(self, user: User, entry: ManualMeal, key: str | None) -> Meal:
         """Store a meal entered by hand. Raises as :meth:`predict`."""
-        print_ = fingerprint("enter", entry.name, repr(entry.nutrients), *_parts(entry.details))
+        print_ = fingerprint("enter", *_entry_parts(entry))
         if stored := self._repeated(user, key, print_):
             return stored
         now = self._clock()
@@ -264,6 +264,15 @@ def compose(
         meal_type=details.meal_type,
         note=details.note,
     )
+
+
+def _entry_parts(entry: ManualMeal) -> tuple[str, ...]:
+    """No two entries share them. What is unknown is in none, so that a nutrient FoodLog learns to
+    track does not change the parts of a request that does not name it."""
+    amounts = entry.nutrients.as_dict().items()
+    known = [f"{name}={float(amount)!r}" for name, amount in amounts if amount is not None]
+    number = str(len(entry.ingredients))
+    return (entry.name, *_parts(entry.details), number, *entry.ingredients, *known)
 
 
 def _parts(details: Details) -> tuple[str, ...]:

@@ -368,6 +368,46 @@ def test_a_meal_entered_by_hand_is_stored_once_for_its_key(world):
     assert world.log.enter(ANN, entry, None).id != first.id
 
 
+ENTRY = ManualMeal(name="Soup", nutrients=Nutrients(calories=100), ingredients=("Leek", "Salt"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ENTRY, ingredients=("Leek",)),
+        replace(ENTRY, ingredients=("Salt", "Leek")),
+        replace(ENTRY, ingredients=("LeekSalt",)),
+        replace(ENTRY, ingredients=("Leek", "Salt", "calories=100.0")),
+        replace(ENTRY, ingredients=("Leek", "Salt", "Water")),
+        replace(ENTRY, ingredients=()),
+        replace(ENTRY, name="Stew"),
+        replace(ENTRY, nutrients=Nutrients(calories=100.1)),
+        replace(ENTRY, nutrients=Nutrients(proteins=100)),
+        replace(ENTRY, nutrients=Nutrients(calories=100, proteins=0)),
+        replace(ENTRY, details=Details(note="hot")),
+    ],
+)
+def test_the_same_key_for_another_entry_is_refused(world, other):
+    first = world.log.enter(ANN, ENTRY, "key")
+    with pytest.raises(Unprocessable) as refused:
+        world.log.enter(ANN, other, "key")
+    assert refused.value.code == "idempotency_key_reused"
+    assert world.rows() == [first]
+
+
+def test_an_amount_is_the_same_however_it_is_written(world):
+    first = world.log.enter(ANN, ENTRY, "key")
+    again = replace(ENTRY, nutrients=Nutrients(calories=100.0))
+    assert world.log.enter(ANN, again, "key") == first
+
+
+def test_the_fingerprint_of_an_entry_is_the_same_in_every_release(world):
+    # It is stored: where it changed, a repeat that comes after an upgrade would be refused.
+    assert world.log.enter(ANN, ENTRY, "key").fingerprint == (
+        "1d29eec2ff8e3d106cfb7fcc12493a82a89afa6c983916e8c55d11507171ecf9"
+    )
+
+
 def test_an_upload_is_stored_once_for_its_key(world, photo, other):
     key = world.log.upload(ANN, photo, "key")
     assert world.log.upload(ANN, photo, "key") == key
