@@ -115,13 +115,21 @@ class MealLog:
         return self._add(meal)
 
     def upload(self, user: User, photo: Photo, key: str | None) -> str:
-        """Store a photo without a meal; its key. Raises as :meth:`predict`."""
-        identity = derived_id(user.id, key) if key else self._ids()
-        stem = f"{user.id}/upload-{identity}"
-        photo_key = f"{stem}-{photo.digest[:16]}.{photo.extension}"
-        if key and any(found.key != photo_key for found in self._photos.list(f"{stem}-")):
+        """Store a photo without a meal; its key. Raises as :meth:`predict`.
+
+        Of two at once that give one ``key`` to different photos, one at most is stored; both may
+        be refused.
+        """
+        stem = f"{user.id}/upload-{derived_id(user.id, key) if key else self._ids()}-"
+        photo_key = f"{stem}{photo.digest[:16]}.{photo.extension}"
+        found = self._keys(stem) if key else set()
+        if not found:
+            self._put(photo_key, photo)
+            found = self._keys(stem) if key else {photo_key}
+            if found - {photo_key}:  # another came between looking and storing
+                self._delete_photo(photo_key)
+        if found - {photo_key}:
             raise _key_reused()
-        self._photos.put(photo_key, photo.clean(), photo.content_type)
         return photo_key
 
     def history(
@@ -180,6 +188,9 @@ class MealLog:
 
     def _put(self, photo_key: str, photo: Photo) -> None:
         self._photos.put(photo_key, photo.clean(), photo.content_type)
+
+    def _keys(self, stem: str) -> set[str]:
+        return {found.key for found in self._photos.list(stem)}
 
     def _repeated(self, user: User, key: str | None, print_: str) -> Meal | None:
         stored = self._meals.get(derived_id(user.id, key)) if key else None

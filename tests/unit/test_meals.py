@@ -67,10 +67,12 @@ class Photos:
         self._inner, self._order = inner, order
         self.fail_put = self.fail_delete = False
         self.gate = None
+        self.before_put = lambda: None
 
     def put(self, key, data, content_type):
         if self.gate:
             self.gate.wait(5)
+        self.before_put()
         if self.fail_put:
             raise ProviderError("disk is gone")
         self._inner.put(key, data, content_type)
@@ -417,6 +419,50 @@ def test_an_upload_is_stored_once_for_its_key(world, photo, other):
     assert key.startswith("ann/upload-")
     assert world.log.photo(key) == (photo.clean(), "image/jpeg")
     assert world.log.upload(ANN, photo, None) != key
+
+
+def uploads_at_once(world, *pictures):
+    """What uploading each of them under one key answers; nobody stores before all have looked."""
+    all_looked = threading.Barrier(len(pictures))
+    world.photos.before_put = lambda: all_looked.wait(5)
+    answers = [None] * len(pictures)
+
+    def upload(number):
+        try:
+            answers[number] = world.log.upload(ANN, pictures[number], "key")
+        except Unprocessable as refused:
+            answers[number] = refused.code
+
+    threads = [threading.Thread(target=upload, args=(n,)) for n in range(len(pictures))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    return answers
+
+
+def test_of_two_photos_uploaded_at_once_under_one_key_one_at_most_is_kept(world, photo, other):
+    answers = uploads_at_once(world, photo, other)
+    assert "idempotency_key_reused" in answers
+    assert world.keys() == [answer for answer in answers if answer != "idempotency_key_reused"]
+
+
+def test_one_photo_uploaded_twice_at_once_under_one_key_is_stored_once(world, photo):
+    first, second = uploads_at_once(world, photo, photo)
+    assert first == second
+    assert world.keys() == [first]
+
+
+def test_a_repeated_upload_stores_nothing_and_keeps_its_photo_whatever_comes(world, photo, other):
+    key = world.log.upload(ANN, photo, "key")
+    stored = world.order.count("photo")
+    assert world.log.upload(ANN, photo, "key") == key
+    assert world.order.count("photo") == stored
+    another = key.replace(photo.digest[:16], other.digest[:16])
+    world.photos.put(another, other.clean(), other.content_type)
+    with pytest.raises(Unprocessable):
+        world.log.upload(ANN, photo, "key")
+    assert world.keys() == sorted([key, another])
 
 
 def test_a_photo_that_is_not_there_is_not_found(world):
