@@ -172,12 +172,12 @@ class MealLog:
         try:
             analysis = self._analyst.nutrition(finding, photo, deadline)
             putting.result(max(deadline.left(), self._patience))
+            meal = compose(meal_id, user, photo, details, finding, analysis, self._clock())
         except BaseException as error:
             self._discard(photo_key, putting)
             if isinstance(error, TimeoutError):
                 raise ProviderTimeout("the photo was not stored in time") from error
             raise
-        meal = compose(meal_id, user, photo, details, finding, analysis, self._clock())
         return self._add(replace(meal, photo_key=photo_key, fingerprint=print_ if key else None))
 
     def _begin_clean_copy(self, photo: Photo) -> None:
@@ -204,17 +204,17 @@ class MealLog:
         except ClientError:  # refused as it is: surely not stored
             self._delete_photo(meal.photo_key)
             raise
-        except ProviderError as error:
+        except Exception as error:  # also while the record was made, or after it was written
             stored = self._found_after(error, meal)
         if stored.photo_key != meal.photo_key:
             self._delete_photo(meal.photo_key)
         if stored.fingerprint != meal.fingerprint:
             raise _key_reused()
-        if stored == meal:
+        if _is_from(stored, meal):
             self._on_logged(stored)
         return stored
 
-    def _found_after(self, error: ProviderError, meal: Meal) -> Meal:
+    def _found_after(self, error: Exception, meal: Meal) -> Meal:
         """The row whose answer was lost; where there is none, ``error`` is raised again.
 
         Only a row that is surely not there may cost the photo. After a time-out it may still
@@ -223,7 +223,7 @@ class MealLog:
         found = self._meals.get(meal.id)
         if found is not None:
             return found
-        if not isinstance(error, ProviderTimeout):
+        if not isinstance(error, ProviderTimeout | TimeoutError):
             self._delete_photo(meal.photo_key)
         raise error
 
@@ -289,6 +289,16 @@ def _entry_parts(entry: ManualMeal) -> tuple[str, ...]:
 def _parts(details: Details) -> tuple[str, ...]:
     when = details.consumed_at.isoformat() if details.consumed_at else ""
     return when, details.meal_type or "", details.note or ""
+
+
+def _is_from(stored: Meal, attempt: Meal) -> bool:
+    """Whether this attempt stored it. Not all of it is compared: what a storage gives back may
+    hold a list where there was a tuple."""
+    return (stored.photo_key, stored.created_at, stored.fingerprint) == (
+        attempt.photo_key,
+        attempt.created_at,
+        attempt.fingerprint,
+    )
 
 
 def _key_reused() -> Unprocessable:

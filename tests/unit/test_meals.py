@@ -227,6 +227,39 @@ def test_a_row_that_is_refused_as_it_is_takes_its_photo_with_it(world, photo, re
     assert world.keys() == world.rows() == world.logged == []
 
 
+def test_a_row_that_cannot_be_made_takes_its_photo_with_it(world, photo):
+    world.meals.refuse = TypeError("set is no JSON type")
+    with pytest.raises(TypeError):
+        world.predict(photo)
+    assert world.keys() == world.rows() == world.logged == []
+
+
+def test_a_meal_that_cannot_be_composed_leaves_no_photo(world, photo):
+    world.log._clock = lambda: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        world.predict(photo)
+    eventually_empty(world)
+    assert world.rows() == []
+
+
+@pytest.mark.parametrize("error", [ProviderTimeout("no answer"), TimeoutError()])
+def test_a_row_that_may_still_come_keeps_its_photo(world, photo, error):
+    world.meals.refuse = error
+    with pytest.raises(type(error)):
+        world.predict(photo)
+    (late,) = world.meals.late
+    assert world.keys() == [late.photo_key]
+
+
+def test_listeners_are_told_of_a_row_that_comes_back_in_other_types(world, photo):
+    add = world.meals.add
+    world.meals.add = lambda meal: replace(add(meal), metadata={"gps": [1, 2]})
+    meal = world.predict(photo, "key")
+    assert world.logged == [meal]
+    assert world.predict(photo, "key").id == meal.id
+    assert len(world.logged) == 1
+
+
 def test_a_row_that_comes_after_it_was_given_up_finds_its_photo(world, photo):
     world.meals.refuse = ProviderTimeout("no answer")
     with pytest.raises(ProviderTimeout):
