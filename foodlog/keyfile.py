@@ -2,7 +2,10 @@
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from foodlog.errors import ConfigError
 
@@ -16,16 +19,37 @@ def signing_key(path: Path) -> str:
     However many processes do this at once, all get the same key. Raises
     :class:`foodlog.errors.ConfigError`.
     """
-    try:
+    with _named_faults(path):
         if not path.exists():
             _create(path)
-        key = path.read_text(encoding="ascii").strip()
+        return _read(path)
+
+
+def check(path: Path) -> None:
+    """Raise :class:`foodlog.errors.ConfigError` where :func:`signing_key` would; make nothing."""
+    with _named_faults(path):
+        if os.path.lexists(path):
+            _read(path)
+        else:
+            folder = next(parent for parent in path.absolute().parents if parent.exists())
+            with TemporaryFile(dir=folder):
+                pass
+
+
+@contextmanager
+def _named_faults(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it holds no text"
         raise ConfigError(
             f"auth.secret_file: {path} cannot be used: {reason}. Make it readable and its folder "
             "writable, or set JWT_SECRET_KEY."
         ) from error
+
+
+def _read(path: Path) -> str:
+    key = path.read_text(encoding="ascii").strip()
     if len(key) < MIN_BYTES:
         raise ConfigError(
             f"auth.secret_file: {path} holds fewer than {MIN_BYTES} bytes. Remove it to have a "

@@ -8,7 +8,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
-from foodlog import logs
+from foodlog import keyfile, logs
 from foodlog.commands.tables import table
 from foodlog.config import load_config
 from foodlog.discovery import discover, reason
@@ -41,9 +41,14 @@ def register(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line for each provider; 1 where one does not work."""
+    """Print a line for each provider; 1 where one does not work.
+
+    Raises :class:`foodlog.errors.ConfigError` for a signing key the server could not start with.
+    """
     config = load_config(arguments.config)
     logs.configure("WARNING", "text")
+    if config.auth.secret_file is not None and not config.auth.secret:
+        keyfile.check(config.auth.secret_file)
     selection = select(discover(), config)
     providers = selection.build(Context(dishes=dish_table(config), clock=now))
     try:

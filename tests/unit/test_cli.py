@@ -97,6 +97,23 @@ def test_check_tells_a_provider_that_cannot_start(
     )
 
 
+def test_check_refuses_a_key_file_the_server_would_refuse_and_makes_none(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = folder / "secret.key"
+    (folder / "t.yaml").write_text(CONFIG.replace("secret:", "secret_file: secret.key, secret:"))
+    key.write_text("short")
+    assert cli.main(["check", "--config", "t.yaml"]) == 0, "it is not used beside a secret"
+    text = CONFIG.partition("\n")[2] + "auth: {secret_file: secret.key}\n"
+    (folder / "t.yaml").write_text(text)
+    capsys.readouterr()
+    assert cli.main(["check", "--config", "t.yaml"]) == 2
+    assert "secret.key holds fewer than 32 bytes" in capsys.readouterr().err
+    key.unlink()
+    assert cli.main(["check", "--config", "t.yaml"]) == 0
+    assert not key.exists()
+
+
 @pytest.mark.parametrize("command", ["check", "config", "plugins"])
 @pytest.mark.parametrize("place", ["before", "after", "environment"])
 def test_a_configuration_error_is_a_message_and_exit_code_2(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from foodlog import strict_yaml
+from foodlog import keyfile, strict_yaml
 from foodlog.config import Config, load_config, parse_config, shipped_files
 from foodlog.errors import ConfigError
 from foodlog.options import Secret
@@ -404,6 +404,10 @@ def test_reading_the_configuration_makes_no_key_file(tmp_path: Path) -> None:
             lambda path: path.parent.rmdir() or path.parent.touch(),
             "cannot be used: File exists. Make",
         ),
+        (
+            lambda path: path.symlink_to("nowhere"),
+            "cannot be used: No such file or directory. Make",
+        ),
     ],
 )
 def test_a_bad_key_file_is_refused(
@@ -416,6 +420,20 @@ def test_a_bad_key_file_is_refused(
         key_of(path)
     assert str(caught.value).startswith(f"auth.secret_file: {path} ")
     assert reason in str(caught.value)
+    with pytest.raises(ConfigError, match=f"^auth.secret_file: {path} ") as found:
+        keyfile.check(path)
+    assert reason.startswith("cannot be used") or reason in str(found.value)
+
+
+def test_a_key_file_that_would_be_made_is_no_fault_and_is_not_made(tmp_path: Path) -> None:
+    keyfile.check(tmp_path / "new" / "keys" / "secret.key")
+    assert list(tmp_path.iterdir()) == []
+    path = tmp_path / "secret.key"
+    key = keyfile.signing_key(path)
+    keyfile.check(path)
+    assert path.read_text().strip() == key
+    with pytest.raises(ConfigError, match="cannot be used"):
+        keyfile.check(Path("/proc/foodlog/secret.key"))
 
 
 def test_a_secret_is_shown_by_reveal_alone() -> None:
