@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from foodlog.errors import ConfigError
 
 MIN_BYTES = 32
-"""Shortest key for HS256 (RFC 7518, section 3.2)."""
+"""Shortest key for HS256 (RFC 7518, section 3.2): as long as the digest."""
 
 
 def signing_key(path: Path) -> str:

@@ -10,7 +10,7 @@ sort as text in the order of time.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from foodlog.models import NUTRIENTS, Component, Label, Meal, Nutrients
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COMPONENT = tuple(field.name for field in fields(Component))
 
 
 def to_record(meal: Meal) -> dict[str, Any]:
@@ -117,6 +118,23 @@ def photo_key_of(image_url: str | None) -> str | None:
     return unquote(path).rpartition("/")[2] or None
 
 
+def is_photo_key(key: str) -> bool:
+    """Whether it is ``<user id>/<name>`` or a bare name: nothing that leads out of a folder, and
+    nothing a file cannot be called (255 bytes of UTF-8 for each part)."""
+    parts = key.split("/")
+    return len(parts) <= 2 and all(map(_is_file_name, parts))
+
+
+def _is_file_name(part: str) -> bool:
+    # Printable leaves out NUL, line breaks and lone surrogates.
+    return (
+        part.isprintable()
+        and part[:1] not in ("", ".")
+        and "\\" not in part
+        and len(part.encode()) <= 255
+    )
+
+
 def _list(value: object) -> list[Any] | tuple[Any, ...]:
     return value if isinstance(value, list | tuple) else ()
 
@@ -139,4 +157,6 @@ def _amount(value: Any) -> float | None:
 
 
 def _component(entry: Mapping[str, Any]) -> Component:
-    return Component(**{**entry, "nutrients": _nutrients(entry.get("nutrients"), None)})
+    """Of what this release knows; a newer one may have written more."""
+    known = {name: entry[name] for name in _COMPONENT if name in entry}
+    return Component(**{**known, "nutrients": _nutrients(entry.get("nutrients"), None)})

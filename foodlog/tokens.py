@@ -15,12 +15,11 @@ from typing import Any
 from uuid import uuid4
 
 from foodlog.errors import ConfigError, Unauthorized
+from foodlog.keyfile import MIN_BYTES
 from foodlog.models import User
 
 ISSUER = "foodlog"
 ALGORITHM = "HS256"
-MIN_SECRET = 32
-"""Bytes; RFC 7518, section 3.2: a key at least as long as the digest."""
 MAX_TOKEN = 4096
 """Characters; longer ones are refused unread."""
 
@@ -143,9 +142,9 @@ def _is_access(claims: Mapping[str, Any]) -> bool:
 
 
 def _require_strength(secret: bytes) -> None:
-    if len(secret) < MIN_SECRET:
+    if len(secret) < MIN_BYTES:
         raise ConfigError(
             f"JWT_SECRET_KEY (auth.secret) is {len(secret)} bytes long; "
-            f"a key needs at least {MIN_SECRET}. Make one with: "
+            f"a key needs at least {MIN_BYTES}. Make one with: "
             'python -c "import secrets; print(secrets.token_urlsafe(48))"'
         )

@@ -1,6 +1,5 @@
 """A storage in memory: for tests of what stands on the ports."""
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -11,11 +10,9 @@ from typing import Any
 from foodlog.errors import ProviderError
 from foodlog.models import Meal, Page, Position, StoredPhoto, User
 from foodlog.providers import Context, MealStore, PhotoStore, Storage, UserStore
-from foodlog.records import EPOCH
+from foodlog.records import EPOCH, is_photo_key
 
 Guard = Callable[[], AbstractContextManager[None]]
-
-_KEY = re.compile(r"(?:\w[\w-]{0,254}/){0,2}\w[\w.-]{0,254}", re.ASCII)
 
 
 class MemoryStorage(Storage):
@@ -63,7 +60,7 @@ class MemoryPhotos(PhotoStore):
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store. ValueError: a bad key."""
-        if not _KEY.fullmatch(key):
+        if not is_photo_key(key):
             raise ValueError("not a photo key")
         with self._guard():
             self._photos[key] = (data, content_type, self._clock())

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foodlog.models import Component, Label, Meal, Nutrients
-from foodlog.records import EPOCH, from_record, parse_time, photo_key_of, time_text, to_record
+from foodlog.records import (
+    EPOCH,
+    from_record,
+    is_photo_key,
+    parse_time,
+    photo_key_of,
+    time_text,
+    to_record,
+)
+from foodlog.testing.storage_photos import HOSTILE_KEYS
 
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
 
@@ -200,3 +209,25 @@ def test_no_row_of_the_flask_service_raises(row: dict[str, Any]):
 )
 def test_the_key_of_an_old_photo_is_its_file_name(url: str | None, key: str | None):
     assert photo_key_of(url) == key
+
+
+def test_a_row_of_a_newer_release_is_read_for_what_is_known_of_it():
+    bread = Component(name="Bread", grams=80, nutrients=Nutrients(calories=200))
+    record = to_record(Meal(id="1", user_id="ann", food="Toast", created_at=NOON, consumed_at=NOON))
+    known = to_record(from_record(record | {"components": [{"name": "Bread", "grams": 80}]}))
+    (component,) = known["components"]
+    component |= {"nutrients": {"calories": 200, "zinc_mg": 1}, "cooked": True}
+    meal = from_record(known | {"components": [component], "recipe": "x"})
+    assert meal.components == (bread,)
+
+
+@pytest.mark.parametrize("key", HOSTILE_KEYS, ids=ascii)
+def test_what_may_lead_out_of_a_folder_is_no_photo_key(key: str):
+    assert not is_photo_key(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["ann/1.jpg", "1f.jpg", "caf\u00e9 au lait.png", "ann/" + "x" * 255]
+)
+def test_the_keys_of_both_services_are_photo_keys(key: str):
+    assert is_photo_key(key)

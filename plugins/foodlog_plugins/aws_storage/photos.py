@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from foodlog.errors import ProviderError
 from foodlog.models import StoredPhoto
 from foodlog.providers import PhotoStore
+from foodlog.records import is_photo_key
 from foodlog_plugins.aws_storage.errors import aws_errors, code_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 128 * 1024 * 1024
 """A larger object is no photo of ours and is not read into memory."""
-LONGEST_PART = 255
 PROBE = "foodlog-check"
 """A key that no photo has."""
 NO_SUCH_ETAG = '"00000000000000000000000000000000"'
@@ -45,7 +45,7 @@ class S3Photos(PhotoStore):
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store; S3 has it on several disks when this returns. ValueError: a bad key."""
-        if not _is_key(key):
+        if not is_photo_key(key):
             raise ValueError("not a photo key")
         with aws_errors("s3", self._resource):
             self._client.put_object(
@@ -54,7 +54,7 @@ class S3Photos(PhotoStore):
 
     def get(self, key: str) -> tuple[bytes, str] | None:
         """The bytes and their content type; None where there is no such photo."""
-        if not _is_key(key):
+        if not is_photo_key(key):
             return None
         with aws_errors("s3", self._resource):
             try:
@@ -70,7 +70,7 @@ class S3Photos(PhotoStore):
 
     def delete(self, key: str) -> None:
         """Remove; nothing happens where there is no such photo."""
-        if _is_key(key):
+        if is_photo_key(key):
             with aws_errors("s3", self._resource):
                 self._client.delete_object(Bucket=self._bucket, Key=key)
 
@@ -84,7 +84,7 @@ class S3Photos(PhotoStore):
         """The key of the photo ``url`` shows, where it is one of this bucket's."""
         path = self._own_urls.fullmatch((url or "").partition("?")[0])
         key = unquote(path["key"]) if path else ""
-        return key if _is_key(key) else None
+        return key if is_photo_key(key) else None
 
     def list(self, prefix: str = "") -> Iterator[StoredPhoto]:
         """All photos whose key starts with ``prefix``, read a thousand at a time."""
@@ -142,15 +142,3 @@ def _own_urls(bucket: str, endpoint_url: str | None) -> re.Pattern[str]:
     hosts = [AMAZONS, *([re.escape(urlsplit(endpoint_url).netloc)] if endpoint_url else [])]
     host, name = f"({'|'.join(hosts)})", re.escape(bucket)
     return re.compile(rf"(?i:https?://({name}\.{host}|{host}/{name}))/(?P<key>[^#]+)")
-
-
-def _is_key(key: str) -> bool:
-    """``<user id>/<name>`` or a bare name, as every storage takes them."""
-    parts = key.split("/")
-    return len(parts) <= 2 and all(
-        part.isprintable()
-        and part[:1] not in ("", ".")
-        and "\\" not in part
-        and len(part.encode()) <= LONGEST_PART
-        for part in parts
-    )

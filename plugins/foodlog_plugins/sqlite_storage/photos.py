@@ -9,6 +9,7 @@ from tempfile import NamedTemporaryFile, TemporaryFile
 
 from foodlog.models import StoredPhoto
 from foodlog.providers import PhotoStore
+from foodlog.records import is_photo_key
 from foodlog_plugins.sqlite_storage.faults import named_faults
 from foodlog_plugins.sqlite_storage.files import make_folder, sync
 
@@ -125,20 +126,7 @@ class PhotoFolder(PhotoStore):
 
     def _path(self, key: str) -> Path | None:
         """The photo's file; None for a key that is none: it might lead out of the folder."""
-        parts = key.split("/")
-        if len(parts) > 2 or not all(map(_is_name, parts)):
-            return None
-        return self._root.joinpath(*parts)
-
-
-def _is_name(part: str) -> bool:
-    # Printable leaves out NUL and what no file name can hold; file systems take 255 bytes.
-    return (
-        part.isprintable()
-        and part[:1] not in ("", ".")
-        and "\\" not in part
-        and len(part.encode()) <= 255
-    )
+        return self._root.joinpath(*key.split("/")) if is_photo_key(key) else None
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
