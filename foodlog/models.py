@@ -66,7 +66,7 @@ class Nutrition:
     data_type: str | None = None
     """The record's kind in that source ("SR Legacy", "Branded", ...)."""
     serving_grams: float | None = None
-    """Weight of a household serving, where the source knows one."""
+    """Weight of a household serving (> 0, at most 5,000), where the source knows one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ metadata; when all fail the fallback answers, and the result says that it is an 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from math import isfinite
 from typing import Any, Generic, TypeVar
 
 from foodlog.concurrency import Deadline, Guard
@@ -44,6 +43,10 @@ CANDIDATES = 10
 """Labels kept of a classification."""
 LABEL_LENGTH = 200
 """Characters kept of a label."""
+LARGEST = 1e6
+"""Amount of a nutrient, in its own unit; so that no multiple of it by weight is infinite."""
+HEAVIEST = 5000.0
+"""Grams of a serving."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,7 +437,7 @@ def _checked_label(classifier: str, label: Label) -> Label:
     if not name or not name.isprintable():
         raise ProviderError(f"{classifier}: answered a label that is no text")
     confidence = label.confidence
-    if confidence is not None and not (_is_number(confidence) and 0 <= confidence <= 1):
+    if confidence is not None and not _is_number(confidence, 1):
         raise ProviderError(f"{classifier}: answered a confidence outside 0..1")
     return Label(name, confidence)
 
@@ -448,7 +451,9 @@ def _checked_lookup(
         if answer is not None and not isinstance(answer, Nutrition):
             raise ProviderError(f"{source}: answered {type(answer).__name__}")
         if answer is not None and _checked_nutrients(answer.per_100g) != answer.per_100g:
-            raise ProviderError(f"{source}: answered an amount that is no finite number >= 0")
+            raise ProviderError(f"{source}: answered an amount outside 0..1,000,000")
+        if answer is not None and not _is_serving(answer.serving_grams):
+            raise ProviderError(f"{source}: answered a serving outside 0..5,000 g")
     return list(answers)
 
 
@@ -456,8 +461,13 @@ def _checked_nutrients(nutrients: Nutrients | None) -> Nutrients | None:
     if nutrients is None:
         return None
     amounts = nutrients.as_dict()
-    return Nutrients(**{n: v if _is_number(v) and v >= 0 else None for n, v in amounts.items()})  # type: ignore[operator]
+    return Nutrients(**{n: v if _is_number(v, LARGEST) else None for n, v in amounts.items()})
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+def _is_serving(grams: object) -> bool:
+    return grams is None or (_is_number(grams, HEAVIEST) and grams != 0)
+
+
+def _is_number(value: object, most: float) -> bool:
+    """Whether it is a number from 0 to ``most``; NaN is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most

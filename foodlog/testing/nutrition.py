@@ -30,6 +30,8 @@ MOST_ENERGY = 902.0
 """kcal in 100 g of pure fat, the most any food has."""
 MOST_SODIUM = 40_000.0
 """mg in 100 g, a little more than table salt has."""
+HEAVIEST = 5000.0
+"""Grams of a serving."""
 ROUNDING = 105.0
 """Grams that the macronutrients of 100 g may add up to: each is rounded, and measured apart."""
 
@@ -122,8 +124,9 @@ def assert_nutrition(answer: object, provider: NutritionSource) -> None:
     common.assert_text(answer.source_id, "`source_id`")
     common.assert_text(answer.description, "`description`")
     serving = answer.serving_grams
-    assert serving is None or (common.is_number(serving) and serving > 0), (
-        f"`serving_grams` is {serving!r}, but must be a weight above 0, or None where unknown"
+    assert serving is None or (common.is_number(serving) and 0 < serving <= HEAVIEST), (
+        f"`serving_grams` is {serving!r}, but must be a weight above 0 and up to {HEAVIEST:g} g, "
+        "or None where unknown"
     )
     _assert_amounts_of_100_g(answer)
 

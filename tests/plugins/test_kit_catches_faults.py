@@ -208,6 +208,7 @@ def record(**wrong: Any) -> Record:
         (record(description="a\nb"), "description"),
         (record(serving_grams=0), "above 0"),
         (record(serving_grams=inf), "above 0"),
+        (record(serving_grams=5001), "up to 5000 g"),
         (record(per_100g=Nutrients()), "no nutrient is known"),
         (record(per_100g=Nutrients(calories=nan)), "must be a number"),
         (record(per_100g=Nutrients(calories=2000)), "cannot hold"),

@@ -241,9 +241,9 @@ def test_a_label_of_a_megabyte_is_cut(photo):
     assert len(finding.label) == 200
 
 
-def amounts(calories):
+def amounts(calories, **more):
     return Nutrition(
-        per_100g=Nutrients(calories=calories), source="s", source_id="1", description="d"
+        per_100g=Nutrients(calories=calories), source="s", source_id="1", description="d", **more
     )
 
 
@@ -259,6 +259,14 @@ def amounts(calories):
         lambda foods: [amounts(math.inf)] * len(foods),
         lambda foods: [amounts(-1)] * len(foods),
         lambda foods: [amounts("12")] * len(foods),
+        lambda foods: [amounts(1.1e6)] * len(foods),
+        lambda foods: [amounts(10**400)] * len(foods),
+        lambda foods: [amounts(1, serving_grams=0)] * len(foods),
+        lambda foods: [amounts(1, serving_grams=-1)] * len(foods),
+        lambda foods: [amounts(1, serving_grams=5001)] * len(foods),
+        lambda foods: [amounts(1, serving_grams=math.nan)] * len(foods),
+        lambda foods: [amounts(1, serving_grams=math.inf)] * len(foods),
+        lambda foods: [amounts(1, serving_grams="80")] * len(foods),
         lambda foods: 1 / 0,
     ],
 )
@@ -268,6 +276,13 @@ def test_nonsense_from_a_source_costs_only_that_source(photo, answer):
     _, result = analyse(analyst([classifier], [bad, FakeSource(EVERYTHING)]), photo)
     assert {c.source for c in result.components} == {"fake_source"}
     assert "bad_error" in result.metadata
+
+
+def test_a_classifiers_amount_beyond_all_bounds_is_unknown(photo):
+    nutrients = Nutrients(calories=1e6, proteins=1e300, fats=math.inf)
+    classifier = FakeClassifier(labelled(("stew", 0.9), nutrients=nutrients))
+    finding = analyst([classifier]).classify(photo, Deadline(5))
+    assert finding.nutrients == Nutrients(calories=1e6)
 
 
 def test_a_provider_that_hangs_is_left_at_its_own_time_out(photo):
