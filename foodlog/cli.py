@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from foodlog.commands import (
+    adopt,
     aws,
     check,
     config,
@@ -24,7 +25,19 @@ from foodlog.commands import (
 )
 from foodlog.errors import ConfigError, FoodLogError, ProviderError
 
-COMMANDS = (serve, predict, lookup, check, config, plugins, aws, migrate, openapi, plugin_new)
+COMMANDS = (
+    serve,
+    predict,
+    lookup,
+    check,
+    config,
+    plugins,
+    aws,
+    migrate,
+    adopt,
+    openapi,
+    plugin_new,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from foodlog.resources.photos import Photos, Upload
 from foodlog.resources.reading import BodyLimits, Reader
 from foodlog.resources.running import Workers
 from foodlog.resources.users import Users
-from foodlog.services.accounts import Session
+from foodlog.services.accounts import LOCAL_USER_ID, Session
 from foodlog.worker import Worker, now
 
 BODY_SECONDS = 300.0
@@ -95,4 +95,4 @@ def _as(user: User, worker: Worker) -> Callable[[str, str], Session]:
 
 
 def _single_user() -> User:
-    return User(id="local", email="local@localhost", created_at=now(), password_hash="")
+    return User(id=LOCAL_USER_ID, email="local@localhost", created_at=now(), password_hash="")

@@ -18,6 +18,9 @@ from foodlog.tokens import Claims, Tokens, invalid_token
 MAX_EMAIL = 254
 """Octets of UTF-8; RFC 5321, section 4.5.3.1.3, without the angle brackets."""
 
+LOCAL_USER_ID = "local"
+"""Whose everything is in single-user mode."""
+
 _PLAUSIBLE = re.compile(r"[^@ ]+@[^@ ]+")
 
 logger = logging.getLogger(__name__)
