@@ -8,9 +8,11 @@ overwritten but a photo of another size; what differs in the end is reported by 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
+from foodlog.errors import ClientError
 from foodlog.models import Meal, StoredPhoto, User
 from foodlog.providers import Storage
 from foodlog.records import photo_key_of
@@ -32,9 +34,14 @@ class Migration:
         self._photos = {photo.key: photo for photo in source.photos.list()}
         self._users = sum(1 for _ in source.users.scan())
         self._meals = sum(1 for _ in source.meals.scan())
+        self._refused: dict[str, str] = {}
 
     def copy(self) -> None:
-        """Copy what the target lacks. Raises ProviderError; run it again after one."""
+        """Copy what the target lacks. Raises ProviderError; run it again after one.
+
+        What the target refuses as it is, a meal too large for one, is left out, and told by
+        :meth:`verify`.
+        """
         sizes = {photo.key: photo.size for photo in self._target.photos.list()}
         missing = [p for p in self._photos.values() if sizes.get(p.key) != p.size]
         self._each("users", self._users, self._source.users.scan(), self._copy_user)
@@ -51,14 +58,29 @@ class Migration:
         ]
 
     def _copy_user(self, user: User) -> None:
-        self._target.users.add(user)
+        with self._refusals(f"The user {user.id}"):
+            self._target.users.add(user)
 
     def _copy_photo(self, photo: StoredPhoto) -> None:
         if found := self._source.photos.get(photo.key):
-            self._target.photos.put(photo.key, *found)
+            with self._refusals(f"The photo {photo.key}"):
+                self._target.photos.put(photo.key, *found)
 
     def _copy_meal(self, meal: Meal) -> None:
-        self._target.meals.add(self._moved(meal))
+        with self._refusals(f"The meal {meal.id}"):
+            self._target.meals.add(self._moved(meal))
+
+    @contextmanager
+    def _refusals(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (ClientError, ValueError) as error:
+            self._refused[what] = str(error)
+
+    def _difference(self, what: str) -> str:
+        if why := self._refused.get(what):
+            return f"{what} was refused by the target: {why}"
+        return f"{what} is missing in the target, or differs."
 
     def _moved(self, meal: Meal) -> Meal:
         """The meal with its photo where the target has it, not at the source's address."""
@@ -69,17 +91,17 @@ class Migration:
 
     def _user(self, user: User) -> str | None:
         same = self._target.users.get(user.email) == user
-        return None if same else f"The user {user.id} is missing in the target, or differs."
+        return None if same else self._difference(f"The user {user.id}")
 
     def _photo(self, photo: StoredPhoto) -> str | None:
         source, target = self._source.photos.get(photo.key), self._target.photos.get(photo.key)
         same = source is None or (target is not None and source[0] == target[0])
-        return None if same else f"The photo {photo.key} is missing in the target, or differs."
+        return None if same else self._difference(f"The photo {photo.key}")
 
     def _meal(self, meal: Meal) -> str | None:
         moved = self._moved(meal)
         if self._target.meals.get(meal.id) != moved:
-            return f"The meal {meal.id} is missing in the target, or differs."
+            return self._difference(f"The meal {meal.id}")
         if moved.photo_key and moved.photo_key not in self._photos:
             return f"The meal {meal.id} names a photo the source does not have."
         return None

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from foodlog.errors import ProviderError
+from foodlog.errors import ProviderError, TooLarge
 from foodlog.models import Meal, User
 from foodlog.services.migration import Migration
 from foodlog.testing.storage_memory import MemoryStorage
@@ -123,6 +123,36 @@ def test_a_photo_deleted_meanwhile_is_no_difference(source: MemoryStorage) -> No
     source.photos.delete("ann/upload-1.jpg")
     migration.copy()
     assert migration.verify() == SAME
+
+
+def test_what_the_target_refuses_is_told_with_the_reason_and_the_rest_arrives(
+    source: MemoryStorage,
+) -> None:
+    target = MemoryStorage()
+    add, put = target.meals.add, target.photos.put
+
+    def refuse(meal: Meal) -> Meal:
+        if meal.id == "1":
+            raise TooLarge("The meal is larger than the 400 KB that can be stored of one.")
+        if meal.id == "2":
+            raise ValueError("not a photo key")
+        return add(meal)
+
+    def refuse_uploads(key: str, data: bytes, content_type: str) -> None:
+        if "upload" in key:
+            raise ValueError("not a photo key")
+        put(key, data, content_type)
+
+    target.meals.add = refuse  # type: ignore[method-assign]
+    target.photos.put = refuse_uploads  # type: ignore[method-assign]
+    assert migrate(source, target) == [
+        "The photo ann/upload-1.jpg was refused by the target: not a photo key",
+        "The meal 1 was refused by the target: The meal is larger than the 400 KB that can be "
+        "stored of one.",
+        "The meal 2 was refused by the target: not a photo key",
+    ]
+    assert list(target.meals.scan()) == [LINKED_MEAL]
+    assert {photo.key for photo in target.photos.list()} == {KEY, "old.jpg"}
 
 
 def test_a_failing_storage_stops_it(source: MemoryStorage) -> None:
