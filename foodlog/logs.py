@@ -36,7 +36,8 @@ class TextFormatter(logging.Formatter):
         time, level, event = fields.pop("time")[11:19], fields.pop("level"), fields.pop("event")
         fields.pop("logger")
         trace = fields.pop("exception", None)
-        line = " ".join([time, level, event, *(f"{k}={v}" for k, v in fields.items() if v != "-")])
+        shown = [f"{name}={_shown(value)}" for name, value in fields.items() if value != "-"]
+        line = " ".join([time, level, event, *shown])
         return f"{line}\n{trace}" if trace else line
 
 
@@ -55,6 +56,12 @@ def configure(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+
+
+def _shown(value: object) -> str:
+    """On one line, whatever it holds: nothing that comes from outside can look like an event."""
+    text = str(value)
+    return text if text.isprintable() else repr(text)
 
 
 def _fields(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, Any]:
