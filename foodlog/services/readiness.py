@@ -45,12 +45,23 @@ class Readiness:
         self._last: tuple[float, Report] | None = None
 
     def report(self) -> Report:
-        """The state of all providers."""
-        with self._lock:
+        """The state of all providers.
+
+        One thread looks, for as long as the storage takes; the others are given what was seen
+        last, so that probes of a storage that hangs do not take all threads of the requests.
+        """
+        before = self._last
+        if before is None:
+            self._lock.acquire()
+        elif not self._lock.acquire(blocking=False):
+            return before[1]
+        try:
             now = self._clock()
             if self._last is None or now - self._last[0] >= FRESH:
                 self._last = (now, self._look())
             return self._last[1]
+        finally:
+            self._lock.release()
 
     def _look(self) -> Report:
         ready = True
@@ -59,7 +70,8 @@ class Readiness:
             self._guard.call(self._storage.check, timeout=PATIENCE)
         except ProviderError as error:
             ready = False
-            # What a storage says may name paths and hosts; whoever asks is told the kind of it.
+            # What a storage says names paths, buckets and tables: of it only the kind is told.
+            # What the others say names hosts at most, and stands in their rows as it is.
             status = replace(self._guard.status, last_error=error.title)
         rows = [_row("storage", self._storage.name, status, ready)]
         for kind, name, guard in self._others:
