@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -208,25 +209,32 @@ class _Reader:
 
     def _check_together(self, config: Config) -> None:
         """What no setting can be checked for alone."""
-        if any(problem.path.startswith(("auth", "limits")) for problem in self.problems):
-            return
-        secret, limits = config.auth.secret, config.limits
-        if secret and len(secret.reveal().encode()) < keyfile.MIN_BYTES:
+        broken = {problem.path.partition(".")[0] for problem in self.problems}
+        if "auth" not in broken:
+            self._check_keys(config.auth)
+        if "limits" not in broken:
+            for low, high in _ORDERED:
+                if getattr(config.limits, low) > getattr(config.limits, high):
+                    self._out_of_order(f"limits.{low}", "more than", f"limits.{high}", config)
+        if "prediction" not in broken and config.prediction.reserve >= config.prediction.deadline:
+            self._out_of_order("prediction.reserve", "not less than", "prediction.deadline", config)
+
+    def _check_keys(self, auth: Auth) -> None:
+        if auth.secret and len(auth.secret.reveal().encode()) < keyfile.MIN_BYTES:
             self._problem(
                 "auth.secret", f"the secret is too short{self._where('auth.secret')}; {_KEY}"
             )
-        if any(
-            len(old.reveal().encode()) < keyfile.MIN_BYTES for old in config.auth.previous_secrets
-        ):
+        if any(len(old.reveal().encode()) < keyfile.MIN_BYTES for old in auth.previous_secrets):
             path = "auth.previous_secrets"
             text = f"a key in it has fewer than {keyfile.MIN_BYTES} bytes, so it signed nothing"
             self._problem(path, f"{text}{self._where(path)}; leave it out.")
-        if not secret and config.auth.secret_file is None:
+        if not auth.secret and auth.secret_file is None:
             self._problem("auth.secret", f"required, but empty{self._where('auth.secret')}; {_KEY}")
-        for low, high in _ORDERED:
-            if getattr(limits, low) > getattr(limits, high):
-                text = f"{getattr(limits, low)} is more than limits.{high}, {getattr(limits, high)}"
-                self._problem(f"limits.{low}", f"{text}{self._where(f'limits.{low}')}.")
+
+    def _out_of_order(self, low: str, how: str, high: str, config: Config) -> None:
+        less, more = (attrgetter(path)(config) for path in (low, high))
+        where = self._where(low) or self._where(high)
+        self._problem(low, f"{less} is {how} {high}, {more}{where}.")
 
     def _where(self, path: str) -> str:
         origin = self._origins.get(path)
@@ -243,6 +251,7 @@ _KEY = (
 )
 _ORDERED = (
     ("photo_bytes", "body_bytes"),
+    ("body_bytes", "bodies_bytes"),
     ("history_default", "history_max"),
     ("password_min", "password_max"),
 )

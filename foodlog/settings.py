@@ -100,7 +100,7 @@ class Limits:
     bodies_bytes: int = setting(
         options.Size(MIB, 1024 * 1024 * MIB),
         512 * MIB,
-        "All bodies that one worker has in memory; who comes beyond gets a 503.",
+        "All bodies one worker has in memory, at least `body_bytes`; who comes beyond gets a 503.",
     )
     json_bytes: int = setting(options.Size(KIB, 10 * MIB), 64 * KIB, "A JSON body.")
     json_depth: int = setting(options.Whole(2, 200), 32, "Levels of a JSON body.")
@@ -141,7 +141,7 @@ class Prediction:
     reserve: float = setting(
         options.Seconds(10, 0.1),
         1.0,
-        "Part of the deadline kept for storing and answering, in seconds.",
+        "Part of the deadline kept for storing and answering, in seconds; less than `deadline`.",
     )
     min_coverage: float = setting(
         options.Share(),

@@ -140,6 +140,22 @@ def test_settings_cannot_be_changed() -> None:
             "limits.photo_bytes: 12582912 is more than limits.body_bytes, 11534336 (t.yaml:5).",
         ),
         (
+            "limits: {bodies_bytes: 8 MiB}",
+            "limits.body_bytes: 11534336 is more than limits.bodies_bytes, 8388608 (t.yaml:5).",
+        ),
+        (
+            "limits: {history_max: 50}",
+            "limits.history_default: 100 is more than limits.history_max, 50 (t.yaml:5).",
+        ),
+        (
+            "prediction: {reserve: 2, deadline: 1.5}",
+            "prediction.reserve: 2.0 is not less than prediction.deadline, 1.5 (t.yaml:5).",
+        ),
+        (
+            "prediction: {deadline: 1}",
+            "prediction.reserve: 1.0 is not less than prediction.deadline, 1.0 (t.yaml:5).",
+        ),
+        (
             "prediction: {threshold: 101}",
             "prediction.threshold: 101 is refused (t.yaml:5): out of range. Allowed: a share from "
             "0 to 1, or a percentage above 1 and up to 100. Default: 0.5.",
@@ -223,6 +239,11 @@ def test_all_problems_are_told_at_once_and_each_once() -> None:
         "limits.parts",
         "prediction.deadline",
     ]
+    told = refusal("limits: {parts: x}\nprediction: {reserve: 2, deadline: 1}")
+    assert {line.split(":")[0] for line in told.splitlines()} == {
+        "limits.parts",
+        "prediction.reserve",
+    }
 
 
 @pytest.mark.parametrize(
