@@ -2,8 +2,12 @@
 
 Everything the program raises on purpose is a :class:`FoodLogError`. Its message is written for
 the person who can act on it: of a client error the client, of :class:`ConfigError` and
-:class:`ProviderError` the operator. Only client errors are ever sent out with their message;
-whatever else reaches HTTP is answered with the title of its status.
+:class:`ProviderError` the operator. Only client errors are answered with their message; whatever
+else a request ends with is answered with the title of its status.
+
+Clients read some of a provider's sentences all the same: why a classifier or a nutrition source
+failed stands in a meal's ``metadata``, in ``ml_service_error`` and in ``/health/ready``. So such a
+sentence may name hosts and options, and never holds a secret.
 """
 
 from collections.abc import Mapping, Sequence

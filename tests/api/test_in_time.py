@@ -19,14 +19,17 @@ APPLE = StubFood(
 )
 
 
+HF_TOKEN, ML_KEY, FDC_KEY = "hf-s3cr3t-0001", "ml-s3cr3t-0002", "fdc-s3cr3t-0003"
+
+
 @pytest.fixture
 def upstreams():
     """Hugging Face, the ML service and USDA on 127.0.0.1."""
     with ExitStack() as stack:
         yield (
-            stack.enter_context(HuggingFaceStub((("apple", 0.9),), token="hf")),
-            stack.enter_context(MLServiceStub(api_key="ml")),
-            stack.enter_context(FDCStub([APPLE], api_key="fdc")),
+            stack.enter_context(HuggingFaceStub((("apple", 0.9),), token=HF_TOKEN)),
+            stack.enter_context(MLServiceStub(api_key=ML_KEY)),
+            stack.enter_context(FDCStub([APPLE], api_key=FDC_KEY)),
         )
 
 
@@ -37,10 +40,10 @@ def chain(folder, upstreams, deadline=1.5, breaker="{failures: 3, seconds: 60}",
         folder,
         f"""
 classifiers:
-  - {{use: huggingface, options: {{url: "{hf.router_url}", token: hf, timeout: {timeout}}}}}
-  - {{use: ml_service, options: {{url: "{ml.url}/predict", api_key: ml, timeout: {timeout}}}}}
+  - {{use: huggingface, options: {{url: "{hf.router_url}", token: {HF_TOKEN}, timeout: {timeout}}}}}
+  - {{use: ml_service, options: {{url: "{ml.url}/predict", api_key: {ML_KEY}, timeout: {timeout}}}}}
 nutrition:
-  - {{use: usda, options: {{url: "{fdc.url}", api_key: fdc, timeout: {timeout}}}}}
+  - {{use: usda, options: {{url: "{fdc.url}", api_key: {FDC_KEY}, timeout: {timeout}}}}}
   - {{use: food_table}}
 prediction: {{deadline: {deadline}, reserve: 0.3}}
 breaker: {breaker}
@@ -77,14 +80,15 @@ def test_where_hugging_face_fails_the_ml_service_answers(tmp_path, upstreams, ph
     assert "ml_service_error" not in meal
 
 
-def test_where_all_fail_the_answer_is_an_estimate_and_the_errors_are_told(
+def test_where_all_fail_the_answer_is_an_estimate_and_the_errors_are_told_without_secrets(
     tmp_path, upstreams, photo
 ):
-    hf, ml, fdc = upstreams
+    secrets = (HF_TOKEN, ML_KEY, FDC_KEY)
     for stub in upstreams:
-        stub.always(Reply(500, b"<html>broken</html>"))
+        stub.always(Reply(500, f"<html>broken: {secrets}</html>".encode()))
     with Client(chain(tmp_path, upstreams)) as client:
         answer = client.predict(photo)
+        ready = client.get("/health/ready")
     meal = answer.json
     assert meal["inference_source"] == "local_fallback"
     assert meal["estimated"] is True
@@ -92,8 +96,9 @@ def test_where_all_fail_the_answer_is_an_estimate_and_the_errors_are_told(
     assert meal["ml_service_error"]
     assert meal["metadata"]["hf_space_error"]
     assert meal["metadata"]["usda_fdc_error"]
-    for secret in (hf.url, ml.url, fdc.url, "Traceback"):
-        assert secret not in answer.text
+    assert "127.0.0.1" in meal["metadata"]["hf_space_error"]
+    for secret in (*secrets, "<html>", "Traceback"):
+        assert secret not in answer.text + ready.text
 
 
 def test_a_rejected_photo_is_answered_as_the_contract_says_and_not_kept(
