@@ -39,7 +39,7 @@ class ErrorAnswers:
         resp.content_type = MEDIA_PROBLEM
         if error.status == 401:
             resp.set_header("WWW-Authenticate", 'Bearer realm="foodlog"')
-        if error.status in (429, 503):
+        if error.status == 503:
             resp.set_header("Retry-After", str(max(1, round(error.retry_after or 1))))
         resp.data = orjson.dumps(
             problem(error, instance=req.path, request_id=logs.request_id.get())

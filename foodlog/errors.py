@@ -10,7 +10,7 @@ failed stands in a meal's ``metadata``, in ``ml_service_error`` and in ``/health
 sentence may name hosts and options, and never holds a secret.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -44,10 +44,10 @@ class ConfigError(FoodLogError):
 
 
 class ProviderError(FoodLogError):
-    """A provider could not answer; the message is a sentence an operator can act on.
+    """A provider could not answer; the message is a sentence an operator can act on, without
+    secrets.
 
     ``retry_after``: seconds for which asking again is pointless, where the provider knows.
-    ``diagnostics``: JSON-able facts for the meal's metadata; never secrets.
     ``permanent``: asking again will not help until an operator changes something.
     """
 
@@ -60,11 +60,9 @@ class ProviderError(FoodLogError):
         message: str = "",
         *,
         retry_after: float | None = None,
-        diagnostics: Mapping[str, Any] | None = None,
         permanent: bool = False,
     ) -> None:
         super().__init__(message, retry_after=retry_after)
-        self.diagnostics = dict(diagnostics or {})
         self.permanent = permanent
 
 
@@ -198,14 +196,6 @@ class Unprocessable(ClientError):
     status = 422
     code = "invalid"
     title = "The request was understood and refused"
-
-
-class TooManyRequests(ClientError):
-    """Over a rate limit."""
-
-    status = 429
-    code = "too_many_requests"
-    title = "Too many requests"
 
 
 class Rejected(FoodLogError):

@@ -13,7 +13,6 @@ from foodlog.models import Meal
 from foodlog.providers import Classifier, Fallback, NutritionSource, Storage
 
 hookspec = pluggy.HookspecMarker("foodlog")
-hookimpl = pluggy.HookimplMarker("foodlog")
 
 
 @hookspec

@@ -7,26 +7,13 @@ from typing import Any
 
 from foodlog import validation
 from foodlog.config import Config
-from foodlog.discovery import Broken, Offer, Plugins, Source, discover, reason
+from foodlog.discovery import Broken, Offer, Plugins, Source, reason
 from foodlog.errors import ConfigError, ProviderError
 from foodlog.providers import Classifier, Context, Fallback, NutritionSource, Provider, Storage
 from foodlog.settings import Use
 from foodlog.validation import Problem, raise_problems
 
-__all__ = [
-    "Broken",
-    "Built",
-    "Chosen",
-    "Offer",
-    "Plugins",
-    "Providers",
-    "Selection",
-    "Skipped",
-    "Source",
-    "discover",
-    "select",
-    "uses",
-]
+__all__ = ["Built", "Chosen", "Plugins", "Providers", "Selection", "Skipped", "select", "uses"]
 
 logger = logging.getLogger(__name__)
 

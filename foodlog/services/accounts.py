@@ -21,6 +21,11 @@ MAX_EMAIL = 254
 LOCAL_USER_ID = "local"
 """Whose everything is in single-user mode."""
 
+REMEMBERED_SECONDS = 30.0
+"""How long an account is taken to be as it was read: a revoked token may go on working so long."""
+REMEMBERED = 10_000
+"""How many accounts at most."""
+
 _PLAUSIBLE = re.compile(r"[^@ ]+@[^@ ]+")
 
 logger = logging.getLogger(__name__)
@@ -28,15 +33,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLimits:
-    """Bounds of what accounts are made of and of how long they are remembered."""
+    """Bounds of what accounts are made of."""
 
     min_password: int = 8
     """Characters."""
     max_password: int = 1024
     """Characters."""
-    cache_seconds: float = 30.0
-    """How long a revoked token may go on working; 0 asks the storage each time."""
-    cache_entries: int = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +54,9 @@ class Session:
 class Accounts:
     """Sign-up, log-in and authentication over a :class:`~foodlog.providers.UserStore`.
 
-    ``clock``: the current time, UTC. ``ids``: a new user id. ``monotonic``: seconds. What the
-    storage raises (:class:`~foodlog.errors.ProviderError`) passes through everything here.
+    ``clock``: the current time, UTC. ``ids``: a new user id. ``monotonic``: seconds.
+    ``cache_seconds``: 0 asks the storage each time. What the storage raises
+    (:class:`~foodlog.errors.ProviderError`) passes through everything here.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class Accounts:
         ids: Callable[[], str],
         limits: AccountLimits = AccountLimits(),
         *,
+        cache_seconds: float = REMEMBERED_SECONDS,
+        cache_entries: int = REMEMBERED,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._users = users
@@ -73,7 +78,7 @@ class Accounts:
         self._clock = clock
         self._ids = ids
         self._limits = limits
-        self._recent = _Recent(limits.cache_seconds, limits.cache_entries, monotonic)
+        self._recent = _Recent(cache_seconds, cache_entries, monotonic)
 
     def sign_up(self, email: str, password: str) -> Session:
         """Make an account and log in to it.

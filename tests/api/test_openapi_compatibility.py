@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from foodlog.openapi.compatibility import breaking_changes
+from openapi_compatibility import breaking_changes
 
 RELEASED = Path(__file__).parents[2] / "docs" / "released"
 

@@ -40,6 +40,7 @@ class Bench:
     def worker(self, **limits):
         """The accounts of another worker process on the same storage."""
         ids = iter(f"id-{n}" for n in range(1, 1000))
+        cache = {name: limits.pop(name) for name in [*limits] if name.startswith("cache_")}
         return Accounts(
             self.users,
             self.passwords,
@@ -47,6 +48,7 @@ class Bench:
             lambda: NOW,
             lambda: next(ids),
             AccountLimits(**limits),
+            **cache,
             monotonic=lambda: self.seconds,
         )
 

@@ -13,10 +13,11 @@ import pytest
 
 import foodlog
 from foodlog.config import Config, parse_config
+from foodlog.discovery import Plugins, discover
 from foodlog.dishes import Dishes
 from foodlog.errors import ConfigError, ProviderError
 from foodlog.options import Secret
-from foodlog.plugins import Plugins, Providers, discover, select
+from foodlog.plugins import Providers, select
 from foodlog.providers import Classifier, Context, Fallback
 
 Install = Callable[..., Path]
