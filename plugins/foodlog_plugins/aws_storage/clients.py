@@ -45,6 +45,11 @@ class Clients:
         self.region = self.dynamodb.meta.region_name
         self.partition = self._session.get_partition_for_region(self.region)
 
+    def signer(self) -> str | None:
+        """The id of the key that signs now; those of a role change every few hours."""
+        credentials = self._session.get_credentials()
+        return credentials.get_frozen_credentials().access_key if credentials else None
+
     def close(self) -> None:
         """Close the connections."""
         self.s3.close()

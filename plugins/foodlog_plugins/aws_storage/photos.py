@@ -1,9 +1,9 @@
 """Photos in an S3 bucket."""
 
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -13,11 +13,14 @@ from foodlog.errors import ProviderError
 from foodlog.models import StoredPhoto
 from foodlog.providers import PhotoStore
 from foodlog.records import is_photo_key
+from foodlog.signing import REMEMBERED_URLS, URL_STEP
 from foodlog_plugins.aws_storage.errors import aws_errors, code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+LONGEST_SIGNED = 7 * 24 * 3600
+"""Seconds a signed URL may work (S3 User Guide, "Sharing objects with presigned URLs")."""
 MOST_BYTES = 128 * 1024 * 1024
 """A larger object is no photo of ours and is not read into memory."""
 PROBE = "foodlog-check"
@@ -30,10 +33,20 @@ AMAZONS = r"s3([.-](dualstack\.)?[a-z]{2}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?"
 class S3Photos(PhotoStore):
     """Photos under their keys, with their content type and the ACL that is configured."""
 
-    def __init__(self, client: "S3Client", options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        client: "S3Client",
+        options: Mapping[str, Any],
+        clock: Callable[[], datetime],
+        signer: Callable[[], str | None],
+    ) -> None:
+        """``signer``: whose credentials sign URLs now; none outlives a change of them."""
         self._client = client
+        self._clock, self._signer = clock, signer
         self._bucket: str = options["bucket"]
-        self._signed_seconds = options["presigned_minutes"] * 60
+        # A URL is given out for up to a step after it was signed.
+        self._seconds = min(options["presigned_minutes"] * 60 + URL_STEP, LONGEST_SIGNED)
+        self._remembered = lru_cache(maxsize=REMEMBERED_URLS)(self._sign)
         self._signed = options["acl"] == "private"
         self._resource = f"The bucket {self._bucket} (storage.options.bucket)"
         self._own_urls = _own_urls(self._bucket, options["s3_endpoint_url"])
@@ -75,10 +88,15 @@ class S3Photos(PhotoStore):
                 self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def url(self, key: str) -> str:
-        """Where a client fetches the photo: a lasting URL, or a signed one that expires."""
-        if self._signed:
-            return self._signed_url(key)
-        return self._base_url + quote(key)
+        """Where a client fetches the photo: a lasting URL, or a signed one that expires.
+
+        A signed one stays the same for a quarter of an hour, so that pages of a history do too.
+        """
+        if not self._signed:
+            return self._base_url + quote(key)
+        with aws_errors("s3", self._resource):
+            step = int(self._clock().timestamp() // URL_STEP)
+            return self._remembered(key, step, self._signer())
 
     def key_of(self, url: str | None) -> str | None:
         """The key of the photo ``url`` shows, where it is one of this bucket's."""
@@ -120,18 +138,16 @@ class S3Photos(PhotoStore):
         self.get(PROBE)
         self.delete(PROBE)
 
-    def _signed_url(self, key: str) -> str:
-        with aws_errors("s3", self._resource):
-            return self._client.generate_presigned_url(
-                "get_object",
-                Params={"Bucket": self._bucket, "Key": key},
-                ExpiresIn=self._signed_seconds,
-            )
+    def _sign(self, key: str, *_: object) -> str:
+        return self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._seconds
+        )
 
     @cached_property
     def _base_url(self) -> str:
         # The SDK knows how partitions, endpoints and dots in a bucket's name are written.
-        return self._signed_url("x").partition("?")[0].removesuffix("x")
+        with aws_errors("s3", self._resource):
+            return self._sign("x").partition("?")[0].removesuffix("x")
 
 
 def _own_urls(bucket: str, endpoint_url: str | None) -> re.Pattern[str]:

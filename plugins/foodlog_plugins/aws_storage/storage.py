@@ -66,7 +66,10 @@ class AwsStorage(Storage):
             1,
             7 * 24 * 60,
             load_default=60,
-            metadata={"help": "How long a signed URL of a photo works, in minutes."},
+            metadata={
+                "help": "How long a signed URL of a photo works, in minutes; a quarter of an hour "
+                "more at most."
+            },
         )
         server_side_encryption = Choice(
             ["AES256", "aws:kms"],
@@ -101,7 +104,7 @@ class AwsStorage(Storage):
         from foodlog_plugins.aws_storage.users import DynamoUsers
 
         self.clients = Clients(options, context.threads)
-        self.photos = S3Photos(self.clients.s3, options)
+        self.photos = S3Photos(self.clients.s3, options, context.clock, self.clients.signer)
         self.meals = DynamoMeals(
             self.clients.dynamodb, options["meals_table"], HISTORY_INDEX, self.photos.key_of
         )

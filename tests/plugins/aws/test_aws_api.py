@@ -251,7 +251,7 @@ def test_a_photo_is_where_its_meal_says(
     for url, key in ((told, meal.photo_key), (new, meal.photo_key), (old, name)):
         lasting, _, signature = url.partition("?")
         assert lasting == f"{bucket}/{key}"
-        assert ("X-Amz-Expires=3600" in signature) == (acl == "private")
+        assert ("X-Amz-Expires=4500" in signature) == (acl == "private")
         answer = requests.get(url, timeout=10)
         if acl:
             assert (answer.content, answer.headers["Content-Type"]) == storage.photos.get(key)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -13,7 +13,9 @@ from botocore.stub import ANY, Stubber
 
 from foodlog.errors import ProviderError
 from foodlog.models import Meal, Position, User
+from foodlog.signing import REMEMBERED_URLS
 from foodlog_plugins.aws_storage import AwsStorage
+from foodlog_plugins.aws_storage.photos import S3Photos
 from foodlog_plugins.aws_storage.storage import HISTORY_INDEX
 
 Make = Callable[..., AwsStorage]
@@ -108,8 +110,77 @@ def test_a_private_photo_has_a_url_that_is_signed_and_expires(make: Make) -> Non
     url, _, query = storage.photos.url("ann/1.jpg").partition("?")
     assert url == "https://photos-of-meals.s3.eu-west-1.amazonaws.com/ann/1.jpg"
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in query
-    assert "X-Amz-Expires=300" in query
+    assert "X-Amz-Expires=1200" in query, "five minutes, and the quarter hour it is given out for"
     assert "X-Amz-Signature=" in query
+
+
+class Signing:
+    """S3's client as far as it signs: no two URLs of it are the same."""
+
+    def __init__(self) -> None:
+        self.signed: list[dict[str, Any]] = []
+
+    def generate_presigned_url(self, method: str, **parameters: Any) -> str:
+        self.signed.append(parameters)
+        return f"https://bucket/{parameters['Params']['Key']}?{len(self.signed)}"
+
+
+class Private:
+    """Photos with signed URLs, a clock that is set, and credentials that change."""
+
+    def __init__(self, minutes: int = 60) -> None:
+        self.now, self.key = NOON, "ASIA1"
+        self.client = Signing()
+        options = AwsStorage.Options().load(
+            {"bucket": BUCKET, "acl": "private", "presigned_minutes": minutes}
+        )
+        client: Any = self.client
+        self.photos = S3Photos(client, options, lambda: self.now, lambda: self.key)
+
+
+def test_a_signed_url_is_the_same_for_a_quarter_of_an_hour() -> None:
+    private = Private()
+    first = private.photos.url("ann/1.jpg")
+    private.now = NOON + timedelta(minutes=14, seconds=59)
+    assert private.photos.url("ann/1.jpg") == first
+    assert private.photos.url("ann/2.jpg") != first
+    private.now = NOON + timedelta(minutes=15)
+    assert private.photos.url("ann/1.jpg") != first
+
+
+def test_no_signed_url_outlives_a_change_of_credentials() -> None:
+    private = Private()
+    first = private.photos.url("ann/1.jpg")
+    private.key = "ASIA2"
+    assert private.photos.url("ann/1.jpg") != first
+
+
+@pytest.mark.parametrize(
+    ("minutes", "seconds"), [(1, 960), (60, 4500), (7 * 24 * 60, 604_800)], ids=str
+)
+def test_a_signed_url_works_as_long_as_configured_and_as_s3_allows(
+    minutes: int, seconds: int
+) -> None:
+    private = Private(minutes)
+    private.photos.url("ann/1.jpg")
+    assert private.client.signed[0]["ExpiresIn"] == seconds
+
+
+def test_few_thousand_signed_urls_are_remembered() -> None:
+    private = Private()
+    first = private.photos.url("ann/0.jpg")
+    for number in range(REMEMBERED_URLS + 1):
+        private.photos.url(f"ann/{number}.jpg")
+    assert private.photos.url("ann/0.jpg") != first
+
+
+def test_without_credentials_no_url_is_signed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    storage = make(bucket=BUCKET, acl="private", region="")
+    with pytest.raises(ProviderError, match="no usable AWS credentials"):
+        storage.photos.url("ann/1.jpg")
 
 
 @pytest.mark.parametrize(
