@@ -12,9 +12,6 @@ from foodlog.errors import ConfigError
 from foodlog.providers import Storage
 from foodlog.services.sweep import delete_orphans, find_orphans
 
-PURPOSES = ("serve", "sweep", "migrate", "init")
-"""What a policy can be for."""
-
 
 class Step(Protocol):
     """One thing to make."""
@@ -47,8 +44,12 @@ class Account(Protocol):
     def plan(self) -> Plan:
         """What is missing in the account."""
 
+    @property
+    def purposes(self) -> Sequence[str]:
+        """What a policy can be for; first what it is for where nobody says."""
+
     def policy(self, purpose: str) -> dict[str, Any]:
-        """The least IAM policy for one of :data:`PURPOSES`."""
+        """The least IAM policy for one of the :attr:`purposes`."""
 
 
 def register(subparsers: Any) -> None:
@@ -65,9 +66,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--for",
         dest="purpose",
-        choices=PURPOSES,
-        default=PURPOSES[0],
-        help="what the policy has to allow (default: serve)",
+        help="what the policy has to allow (default: the server); another word prints them all",
     )
     parser.set_defaults(run=run)
 
@@ -84,10 +83,17 @@ def run(arguments: argparse.Namespace) -> int:
                 "aws_storage. Name a file that uses it with --config, or set STORAGE_BACKEND=aws."
             )
         elif arguments.action == "policy":
-            print(json.dumps(storage.policy(arguments.purpose), indent=2))
+            print(json.dumps(_policy(storage, arguments.purpose), indent=2))
         else:
             _init(storage.plan(), arguments.yes)
     return 0
+
+
+def _policy(account: Account, purpose: str | None) -> dict[str, Any]:
+    purposes = account.purposes
+    if purpose is not None and purpose not in purposes:
+        raise ConfigError(f"--for: {purpose!r} is none of {', '.join(purposes)}.")
+    return account.policy(purpose or purposes[0])
 
 
 def _init(plan: Plan, yes: bool) -> None:

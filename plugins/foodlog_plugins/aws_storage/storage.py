@@ -135,8 +135,15 @@ class AwsStorage(Storage):
 
         return plan(self.clients, self.options, HISTORY_INDEX)
 
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """What there is a policy for; the server itself first."""
+        from foodlog_plugins.aws_storage.policy import PURPOSES
+
+        return PURPOSES
+
     def policy(self, purpose: str) -> dict[str, Any]:
-        """The least IAM policy for ``purpose``; see ``policy.policy``."""
+        """The least IAM policy for one of the ``purposes``; see ``policy.policy``."""
         from foodlog_plugins.aws_storage.policy import policy
 
         return policy(purpose, self.options, self.clients, HISTORY_INDEX)

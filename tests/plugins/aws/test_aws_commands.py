@@ -18,6 +18,7 @@ from foodlog.models import Meal
 from foodlog.testing.storage_meals import full_meal, meal
 from foodlog.testing.storage_users import user
 from foodlog_plugins.aws_storage import AwsStorage
+from foodlog_plugins.aws_storage.policy import PURPOSES
 
 ROOT = Path(__file__).parents[3]
 Make = Callable[..., AwsStorage]
@@ -87,9 +88,20 @@ def test_check_names_what_is_missing_and_is_content_after_init(
 
 
 def test_a_policy_is_printed_as_json(aws: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for purpose in ("serve", "init"):
+    printed = {}
+    for purpose in PURPOSES:
         assert main(["aws", "policy", "--for", purpose, "--config", aws]) == 0
-        assert json.loads(capsys.readouterr().out)["Statement"]
+        printed[purpose] = json.loads(capsys.readouterr().out)
+        assert printed[purpose]["Statement"]
+    assert main(["aws", "policy", "--config", aws]) == 0
+    assert json.loads(capsys.readouterr().out) == printed["serve"]
+
+
+def test_a_policy_for_what_there_is_none_for_is_refused_with_the_choices(
+    aws: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["aws", "policy", "--for", "fun", "--config", aws]) == 2
+    assert "--for: 'fun' is none of serve, sweep, migrate, init." in capsys.readouterr().err
 
 
 def test_sweep_lists_and_then_deletes_only_orphans(
