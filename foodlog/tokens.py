@@ -9,7 +9,7 @@ key is the same: its clients log in once more.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import uuid4
@@ -24,7 +24,7 @@ MAX_TOKEN = 4096
 """Characters; longer ones are refused unread."""
 
 REMEMBERED = 1024
-"""Tokens whose signature is not checked again with every request."""
+"""Tokens of ours whose signature is not checked again with every request; refused ones are."""
 
 _TYPES = {"exp": int, "iat": int, "epoch": int, "sub": str, "jti": str, "typ": str, "email": str}
 
@@ -36,7 +36,6 @@ class Claims:
     user_id: str
     email: str
     epoch: int
-    expires_at: datetime
 
 
 class Tokens:
@@ -88,26 +87,20 @@ class Tokens:
         Raises :class:`~foodlog.errors.Unauthorized`, with one message for a token that has
         expired and one for whatever else is wrong with it, and nothing else.
         """
-        claims = self._verified(token)
-        if claims is None:
+        if len(token) > MAX_TOKEN or not token.isascii():
             raise invalid_token()
+        claims = self._verified(token)
         if claims["exp"] <= self._clock().timestamp():
             raise Unauthorized("The token has expired; log in again.", code="token_expired")
-        return Claims(
-            user_id=claims["sub"],
-            email=claims["email"],
-            epoch=claims["epoch"],
-            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-        )
+        return Claims(user_id=claims["sub"], email=claims["email"], epoch=claims["epoch"])
 
-    def _verify(self, token: str) -> Mapping[str, Any] | None:
-        if len(token) > MAX_TOKEN or not token.isascii():
-            return None
+    def _verify(self, token: str) -> Mapping[str, Any]:
+        """The claims; raises, rather than answers, for what is refused: only answers are kept."""
         for secret in self._secrets:
             claims = _decoded(token, secret)
-            if claims is not None:
-                return claims if _is_access(claims) else None
-        return None
+            if claims is not None and _is_access(claims):
+                return claims
+        raise invalid_token()
 
 
 def invalid_token() -> Unauthorized:

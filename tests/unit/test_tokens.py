@@ -1,7 +1,9 @@
 import base64
+import gc
 import json
 import subprocess
 import sys
+import weakref
 from datetime import UTC, datetime, timedelta
 
 import jwt
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from foodlog.errors import ConfigError, Unauthorized
 from foodlog.models import User
-from foodlog.tokens import Claims, Tokens
+from foodlog.tokens import REMEMBERED, Claims, Tokens
 
 SECRET = b"s" * 32
 NOW = datetime(2031, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
@@ -55,12 +57,9 @@ def refusal(token, reader=None):
     return str(caught.value), caught.value.code
 
 
-def test_a_token_says_whose_it_is_until_when():
+def test_a_token_says_whose_it_is():
     assert tokens().read(tokens().issue(USER)) == Claims(
-        user_id="u1",
-        email="ann@example.org",
-        epoch=3,
-        expires_at=NOW.replace(microsecond=0) + timedelta(hours=1),
+        user_id="u1", email="ann@example.org", epoch=3
     )
 
 
@@ -172,6 +171,25 @@ def test_what_is_no_token_at_all_is_refused_in_the_same_words(token):
 
 def test_a_token_over_4_kib_is_refused_though_it_is_signed():
     assert refusal(signed(CLAIMS | {"more": "x" * 3000}))[0] == INVALID
+
+
+class Watched(str):
+    """Text of which one can tell whether it is still in memory."""
+
+
+def test_only_tokens_of_ours_are_remembered_and_nothing_else_drives_them_out():
+    reader = tokens()
+    good = Watched(reader.issue(USER))
+    bad = [Watched(f"{n}.b.c") for n in range(REMEMBERED)]
+    bad += [Watched("x" * 2_000_000), Watched("é"), Watched(signed(CLAIMS | {"typ": "x"}))]
+    reader.read(good)
+    for token in bad:
+        refusal(token, reader)
+    remembered, forgotten = weakref.ref(good), [weakref.ref(token) for token in bad]
+    del good, bad, token
+    gc.collect()
+    assert remembered() is not None
+    assert [left for each in forgotten if (left := each()) is not None] == []
 
 
 @given(st.text())
