@@ -1,5 +1,6 @@
 """The application: what it is made of, and when; the route table is in foodlog.routes."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from foodlog.plugins import Plugins, Selection, select
 from foodlog.routes import routes
 from foodlog.worker import Worker, dish_table
 
+logger = logging.getLogger(__name__)
+
 
 def create_app(
     config: Config | str | Path | None = None, plugins: Iterable[object] = ()
@@ -34,6 +37,12 @@ def create_app(
     """
     settings = config if isinstance(config, Config) else load_config(config)
     logs.configure(settings.logging.level, settings.logging.format)
+    if settings.auth.mode == "single_user" and "*" in settings.cors.origins:
+        logger.warning(
+            "auth.mode is single_user and cors.origins is '*': any web page that is opened on a "
+            "machine which reaches this server can read and add meals; name the origins of your "
+            "own pages in cors.origins, or leave it empty"
+        )
     settings.auth.key()
     dish_table(settings)  # read before the fork, so that workers share it and errors are told once
     found = discover(plugins)

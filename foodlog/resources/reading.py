@@ -43,7 +43,7 @@ class Reader:
 
     async def json(self, req: asgi.Request) -> Any:
         """The JSON body: no NaN, no infinity, no lone surrogates, bounded in size and depth."""
-        if req.content_type and "json" not in req.content_type.lower():
+        if req.content_type and not _is_json(_media_type(req)):
             raise UnsupportedMedia("The body must be application/json.")
         if (req.content_length or 0) > self._limits.json_bytes:
             raise self._json_too_large()
@@ -64,7 +64,7 @@ class Reader:
 
         The photo may come as ``photo``, as ``image``, or as both when both are the same.
         """
-        if not (req.content_type or "").lower().startswith("multipart/form-data"):
+        if _media_type(req) != "multipart/form-data":
             raise UnsupportedMedia("The body must be multipart/form-data with a photo.")
         try:
             async with _Arriving(self._limits.seconds):
@@ -159,6 +159,16 @@ def idempotency_key(req: asgi.Request) -> str | None:
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters.")
     return str(key)
+
+
+def _media_type(req: asgi.Request) -> str:
+    """What the body is said to be, in lower case and without parameters; empty if nothing."""
+    return (req.content_type or "").partition(";")[0].strip().lower()
+
+
+def _is_json(media_type: str) -> bool:
+    # No web page may send such a body to another origin unless that allows it first.
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 async def _text(part: BodyPart) -> str:

@@ -168,9 +168,36 @@ def test_json_over_its_limit(untouched):
     problem(answer, 413)
 
 
-def test_json_of_another_type(untouched):
-    answer = untouched.post("/save_meal", body=b"name=x", headers={"Content-Type": "text/plain"})
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "text/plain; a=json",
+        "text/plain;+json",
+        "application/x-www-form-urlencoded; json",
+        "multipart/form-data; boundary=application/json",
+        "application/jsonp",
+        "json",
+    ],
+)
+def test_json_of_another_type(untouched, content_type):
+    body = b'{"name": "Apple", "calories": 52}'
+    answer = untouched.post("/save_meal", body=body, headers={"Content-Type": content_type})
     problem(answer, 415)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Content-Type": "application/json"},
+        {"Content-Type": "Application/JSON ; charset=UTF-8"},
+        {"Content-Type": "application/vnd.example+json"},
+    ],
+)
+def test_json_is_taken_by_its_type_however_it_is_written_and_without_one(client, headers):
+    body = b'{"name": "Apple", "calories": 52}'
+    assert client.post("/save_meal", body=body, headers=headers).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -298,7 +325,8 @@ def test_photo_urls_that_are_forged_expired_or_bare(client, photo):
     path, query = url.split("?")
     assert client.get(url).status_code == 200
     problem(client.get(path), 403)
-    problem(client.get(f"{path}?{query[:-1]}x"), 403)
+    forged = query[:-1] + ("x" if query[-1] != "x" else "y")
+    problem(client.get(f"{path}?{forged}"), 403)
     problem(client.get(f"{path}x?{query}"), 403)
     later = client.app.worker.signer.photo_url(
         path.removeprefix("/uploads/"),

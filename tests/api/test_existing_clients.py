@@ -93,11 +93,13 @@ def test_current_app_reads_the_message_of_an_error(client):
     assert error.json["error"] == error.json["detail"] != ""
 
 
+SINGLE_USER = f"auth: {{mode: single_user, secret: '{'s' * 40}'}}\n"
+
+
 @pytest.fixture
 def legacy(tmp_path):
     """The legacy app knows no tokens: it needs single-user mode."""
-    config = embedded(tmp_path, "auth: {mode: single_user, secret: '%s'}\n" % ("s" * 40))
-    with Client(config) as client:
+    with Client(embedded(tmp_path, SINGLE_USER)) as client:
         yield client
 
 
@@ -129,6 +131,24 @@ def test_legacy_app_uploads_predicts_saves_and_lists_without_a_token(legacy, pho
     assert login.status_code == 200
     assert login.json["token"]
     assert legacy.get("/api/profile").json["user"]["id"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        (SINGLE_USER, True),
+        (SINGLE_USER + "cors: {origins: ['https://app.example.org']}\n", False),
+        (SINGLE_USER + "cors: {origins: []}\n", False),
+        ("", False),
+    ],
+)
+def test_the_operator_is_told_where_any_web_page_may_read_the_one_user_s_meals(
+    tmp_path, capfd, more, warned
+):
+    with Client(embedded(tmp_path, more)):
+        logged = capfd.readouterr().err
+    assert ("any web page" in logged) == warned
+    assert ("auth.mode" in logged and "cors.origins" in logged) == warned
 
 
 def test_legacy_app_is_asked_for_a_token_where_accounts_are_on(tmp_path, photo):
