@@ -4,6 +4,7 @@ Every text is bounded and free of control characters, every number finite and in
 unknown fields are refused, and a value of another JSON type is an error, never converted.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -16,6 +17,10 @@ from foodlog.models import NUTRIENTS
 MEAL_TYPES = ("breakfast", "lunch", "dinner", "snack")
 EARLIEST, LATEST = 1970, 2100
 """Years between which a meal can be eaten."""
+
+# Python reads weeks too (2026-W19-1), which no client means.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CALENDAR_DATE = re.compile(rf"{_DAY.pattern}|[0-9]{{8}}")
 
 
 class Text(fields.String):
@@ -35,12 +40,15 @@ class Text(fields.String):
 
 
 class Moment(fields.Field[datetime]):
-    """An ISO 8601 time; without a zone it is UTC, a date alone is its midnight in UTC."""
+    """An ISO 8601 time on a calendar date; without a zone it is UTC, a date alone is its midnight
+    in UTC."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
         if not isinstance(value, str) or not 8 <= len(value) <= 40:
             raise ValidationError("Not an ISO 8601 date or time.")
         try:
+            if not _CALENDAR_DATE.match(value.strip()):
+                raise ValueError
             moment = datetime.fromisoformat(value.strip())
             moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
         except (ValueError, OverflowError) as error:
@@ -55,7 +63,7 @@ class Day(fields.Field[datetime]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
         try:
-            if len(value) != len("YYYY-MM-DD"):
+            if not _DAY.fullmatch(value):
                 raise ValueError
             day = date.fromisoformat(value)
         except (TypeError, ValueError) as error:
