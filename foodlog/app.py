@@ -7,7 +7,6 @@ from typing import Any
 
 import falcon
 from falcon import asgi
-from falcon.media import MultipartFormHandler
 
 from foodlog import logs
 from foodlog.bodies import BoundedBody, Budget
@@ -74,7 +73,6 @@ class Application(asgi.App[asgi.Request, asgi.Response]):
         self.req_options.strip_url_path_trailing_slash = True
         self.req_options.auto_parse_qs_csv = False
         self.req_options.keep_blank_qs_values = True
-        self.req_options.media_handlers[falcon.MEDIA_MULTIPART] = _forms(config.limits.parts)
         ErrorAnswers(config.prediction.rejection_status).register(self)
 
     def greeting(self, address: str) -> str:
@@ -121,13 +119,6 @@ class Application(asgi.App[asgi.Request, asgi.Response]):
                 body.close()
         else:
             await super().__call__(scope, receive, send)
-
-
-def _forms(parts: int) -> MultipartFormHandler:
-    handler = MultipartFormHandler()
-    # One more than is allowed, so that the reader refuses it in our words.
-    handler.parse_options.max_body_part_count = parts + 1
-    return handler
 
 
 class _Lifespan:

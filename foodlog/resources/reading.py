@@ -15,6 +15,7 @@ from falcon.media.multipart import MultipartParseError
 from marshmallow import Schema
 
 from foodlog.errors import Malformed, RequestTimeout, TooLarge, Unauthorized, UnsupportedMedia
+from foodlog.resources.forms import Forms
 from foodlog.schemas import load
 
 TEXT_PART = 8192
@@ -40,6 +41,7 @@ class Reader:
 
     def __init__(self, limits: BodyLimits) -> None:
         self._limits = limits
+        self._forms = Forms()
 
     async def json(self, req: asgi.Request) -> Any:
         """The JSON body: no NaN, no infinity, no lone surrogates, bounded in size and depth."""
@@ -68,7 +70,10 @@ class Reader:
             raise UnsupportedMedia("The body must be multipart/form-data with a photo.")
         try:
             async with _Arriving(self._limits.seconds):
-                return await self._read_form(await req.get_media())
+                form = await self._forms.deserialize_async(
+                    req.stream, req.content_type, req.content_length
+                )
+                return await self._read_form(form)
         except UnicodeDecodeError as error:
             raise Malformed("A header of a form part is not UTF-8.") from error
         except (MultipartParseError, falcon.MediaMalformedError, ValueError) as error:

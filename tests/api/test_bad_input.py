@@ -83,16 +83,24 @@ def test_body_of_20_mib(untouched):
     problem(answer, 413, "too_large")
 
 
-def test_parts_with_header_bytes_that_are_not_utf8(untouched, photo):
-    body = (
-        b'--b\r\nContent-Disposition: form-data; name="ph\xff\xfeoto"; filename="\xe9.jpg"\r\n\r\n'
-        + photo
-        + b"\r\n--b--\r\n"
-    )
-    answer = untouched.post(
-        "/predict", body=body, headers={"Content-Type": "multipart/form-data; boundary=b"}
-    )
-    problem(answer, 400)
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'Content-Disposition: form-data; name="ph\xff\xfeoto"; filename="\xe9.jpg"',
+        b'Content-Disposition: form-data; name="photo"; filename="\xe9.jpg"',
+        b'Content-Disposition: form-data; name="photo"\r\nContent-Type: \xff\xfe',
+        b'Content-Disposition: form-data; name="photo"\r\nContent-Length: \xff',
+        b'X-\xff: 1\r\nContent-Disposition: form-data; name="photo"',
+        b'X-Name: \xff\r\nContent-Disposition: form-data; name="photo"',
+        b'\xff\r\nContent-Disposition: form-data; name="photo"',
+    ],
+)
+@pytest.mark.parametrize("path", ["/predict", "/upload"])
+def test_parts_with_header_bytes_that_are_not_utf8(untouched, photo, path, header):
+    body = b"--b\r\n" + header + b"\r\n\r\n" + photo + b"\r\n--b--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = untouched.post(path, body=body, headers=headers)
+    assert "not UTF-8" in problem(answer, 400)["detail"]
 
 
 def test_a_hundred_parts(untouched, photo):
