@@ -74,6 +74,8 @@ class Reader:
                     req.stream, req.content_type, req.content_length
                 )
                 return await self._read_form(form)
+        except falcon.HTTPInvalidHeader as error:
+            raise Malformed("The form needs a boundary of 1 to 70 characters.") from error
         except UnicodeDecodeError as error:
             raise Malformed("A header of a form part is not UTF-8.") from error
         except (MultipartParseError, falcon.MediaMalformedError, ValueError) as error:

@@ -114,9 +114,12 @@ def test_form_that_ends_in_the_middle(untouched, photo):
     problem(answer, 400)
 
 
-def test_form_without_a_boundary(untouched, photo):
-    answer = untouched.post("/predict", body=photo, headers={"Content-Type": "multipart/form-data"})
-    problem(answer, 400)
+@pytest.mark.parametrize("parameter", ["", ";", "; boundary=", "; boundary=" + "b" * 71])
+@pytest.mark.parametrize("path", ["/predict", "/upload"])
+def test_form_without_a_boundary_or_with_one_that_is_too_long(untouched, photo, path, parameter):
+    headers = {"Content-Type": "multipart/form-data" + parameter}
+    body = problem(untouched.post(path, body=photo, headers=headers), 400, "malformed")
+    assert "boundary of 1 to 70 characters" in body["detail"]
 
 
 def test_photo_that_is_no_form(untouched, photo):
