@@ -62,7 +62,7 @@ class Reader:
         return document
 
     async def form(self, req: asgi.Request) -> tuple[bytes, dict[str, str]]:
-        """The photo of a multipart form and its text parts.
+        """The photo of a multipart form and its text parts; one that is empty counts as absent.
 
         The photo may come as ``photo``, as ``image``, or as both when both are the same.
         """
@@ -96,7 +96,7 @@ class Reader:
                 raise Malformed("A form part comes twice.")
             else:
                 texts[name] = await _text(part)
-        return _one_photo(photos), texts
+        return _one_photo(photos), {name: text for name, text in texts.items() if text}
 
     async def _photo(self, part: BodyPart) -> bytes:
         limit = self._limits.photo_bytes

@@ -70,6 +70,18 @@ def test_a_browser_s_form_may_leave_one_of_the_two_files_empty(client, photo):
     assert client.post_form("/upload", empty, filled).status_code == 200
 
 
+def test_a_browser_s_form_may_leave_fields_empty(client, photo):
+    fields = ("meal_date", "consumed_at", "meal_type", "note")
+    parts = [("photo", "meal.jpg", photo), *((name, None, b"") for name in fields)]
+    meal = client.post_form("/predict", *parts)
+    assert meal.status_code == 200, meal.text
+    assert meal.json["meal_type"] is meal.json["note"] is None
+    assert meal.json["consumed_at"] == meal.json["created_at"]
+    assert client.post_form("/predict", *parts, ("note", None, b"")).status_code == 400
+    dated = client.post_form("/predict", *parts[:2], ("consumed_at", None, b"2026-03-01"))
+    assert dated.json["consumed_at"] == "2026-03-01T00:00:00+00:00"
+
+
 def test_current_app_may_ask_from_another_origin_before_it_sends_a_token(client):
     preflight = client.request(
         "OPTIONS",
