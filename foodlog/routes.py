@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from foodlog.config import Config
 from foodlog.models import User
-from foodlog.photos import PhotoLimits
 from foodlog.resources.accounts import LogIn, Me, SignUp
 from foodlog.resources.documents import ApiDocument, DocsAsset, DocsPage
 from foodlog.resources.health import Health, Ready
@@ -27,11 +26,6 @@ QUICK_SECONDS = 15.0
 def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
     """Every route and its resource; those of the API a second time under the legacy prefix."""
     limits = config.limits
-    photo_limits = PhotoLimits(
-        max_bytes=limits.photo_bytes,
-        max_pixels=limits.photo_megapixels * 1_000_000,
-        max_side=limits.photo_side,
-    )
     reader = Reader(
         BodyLimits(
             json_bytes=limits.json_bytes,
@@ -65,11 +59,11 @@ def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
         ("/auth/signup", sign_up),
         ("/auth/login", log_in),
         ("/auth/me", me),
-        ("/predict", Predict(log, users, reader, workers, url, photo_limits, deadline)),
+        ("/predict", Predict(log, users, reader, workers, url, limits.photo(), deadline)),
         ("/history", History(lists, workers, worker.photo_urls)),
         ("/meals", LegacyMeals(lists, workers)),
         ("/save_meal", SaveMeal(log, users, reader, workers, url)),
-        ("/upload", Upload(log, users, reader, workers, url, photo_limits)),
+        ("/upload", Upload(log, users, reader, workers, url, limits.photo())),
         ("/uploads/{key:path}", Photos(log, users, workers, signer, now)),
         ("/health", Health()),
         ("/health/ready", Ready(worker.readiness, workers)),

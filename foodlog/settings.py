@@ -15,6 +15,7 @@ from marshmallow import ValidationError, fields, validate
 from foodlog import keyfile, options
 from foodlog.ingredient_weights import Weights, WeightsField
 from foodlog.options import Secret
+from foodlog.photos import PhotoLimits
 
 KIB, MIB = 1024, 1024**2
 T = TypeVar("T")
@@ -113,6 +114,14 @@ class Limits:
     history_max: int = setting(options.Whole(1, 1000), 500, "Largest `limit` of a page.")
     password_min: int = setting(options.Whole(8, 1024), 8, "Characters of a password, at least.")
     password_max: int = setting(options.Whole(64, 4096), 1024, "Characters of a password, at most.")
+
+    def photo(self) -> PhotoLimits:
+        """What a photo may be at most."""
+        return PhotoLimits(
+            max_bytes=self.photo_bytes,
+            max_pixels=self.photo_megapixels * 1_000_000,
+            max_side=self.photo_side,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,11 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
         found = pipeline.analyst.resolve(arguments.name, arguments.grams, pipeline.deadline())
     finally:
         pipeline.close()
+    body: dict[str, Any]
     if found is None:
-        print(f"{arguments.name}: no dish and no food of this name is known")
-        return 1
-    if arguments.json:
-        print(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2).decode())
+        body = {"name": arguments.name, "found": False}
+        text = f"{arguments.name}: no dish and no food of this name is known"
     else:
-        print(f"{found.food}\n\n{nutrition_table(found.components, found.nutrients)}")
-    return 0
+        body = asdict(found)
+        text = f"{found.food}\n\n{nutrition_table(found.components, found.nutrients)}"
+    print(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode() if arguments.json else text)
+    return 1 if found is None else 0

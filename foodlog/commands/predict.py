@@ -36,27 +36,32 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{arguments.photo} cannot be read: {error.strerror}.") from None
     pipeline = Pipeline(config, select(discover(), config).without("storage"))
     try:
-        meal = _analyse(pipeline, data)
+        meal = _analyse(pipeline, data, config.limits.photo())
     except Rejected as error:
-        guesses = ", ".join(f"{c.name} {c.confidence:.0%}" for c in error.candidates)
-        print(f"rejected: under the threshold of {error.threshold:.0%} ({guesses})")
-        return 1
+        status, request = config.prediction.rejection_status, logs.request_id.get()
+        body, text, code = representations.rejection(error, status, request), _refused(error), 1
+    else:
+        body, text, code = representations.meal(meal, None, stored=False), _shown(meal), 0
     finally:
         pipeline.close()
-    if arguments.json:
-        body = representations.meal(meal, None, stored=False)
-        print(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
-    else:
-        print(_shown(meal))
-    return 0
+    print(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode() if arguments.json else text)
+    return code
 
 
-def _analyse(pipeline: Pipeline, data: bytes) -> Meal:
-    photo = verify(data, PhotoLimits())
+def _analyse(pipeline: Pipeline, data: bytes, limits: PhotoLimits) -> Meal:
+    photo = verify(data, limits)
     deadline = pipeline.deadline()
     finding = pipeline.analyst.classify(photo, deadline)
     analysis = pipeline.analyst.nutrition(finding, photo, deadline)
     return compose(new_id(), None, photo, Details(), finding, analysis, now())
+
+
+def _refused(error: Rejected) -> str:
+    guesses = ", ".join(
+        f"{label.name} {'?' if label.confidence is None else f'{label.confidence:.0%}'}"
+        for label in error.candidates
+    )
+    return f"rejected: under the threshold of {error.threshold:.0%} ({guesses})"
 
 
 def _shown(meal: Meal) -> str:
