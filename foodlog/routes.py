@@ -5,11 +5,12 @@ from collections.abc import Callable
 from foodlog.config import Config
 from foodlog.models import User
 from foodlog.resources.accounts import LogIn, Me, SignUp
+from foodlog.resources.desk import Desk
 from foodlog.resources.documents import ApiDocument, DocsAsset, DocsPage
 from foodlog.resources.health import Health, Ready
 from foodlog.resources.meals import History, LegacyMeals, Lists, Predict, SaveMeal
 from foodlog.resources.photos import Photos, Upload
-from foodlog.resources.reading import BodyLimits, Reader
+from foodlog.resources.reading import Reader
 from foodlog.resources.running import Workers
 from foodlog.resources.users import Users
 from foodlog.services.accounts import LOCAL_USER_ID, Session
@@ -26,45 +27,24 @@ QUICK_SECONDS = 15.0
 def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
     """Every route and its resource; those of the API a second time under the legacy prefix."""
     limits = config.limits
-    reader = Reader(
-        BodyLimits(
-            json_bytes=limits.json_bytes,
-            json_depth=limits.json_depth,
-            photo_bytes=limits.photo_bytes,
-            parts=limits.parts,
-            seconds=BODY_SECONDS,
-        )
-    )
-    deadline = worker.pipeline.deadline
-    workers = Workers(
-        quick=worker.pools.requests,
-        analyses=worker.pools.analyses,
-        passwords=worker.pools.passwords,
-        seconds=QUICK_SECONDS,
-        analysis=config.prediction.deadline + GRACE,
-    )
-    log, url, signer = worker.log, worker.photo_url, worker.signer
-    accounts = worker.accounts
+    log, url, signer, accounts = worker.log, worker.photo_url, worker.signer, worker.accounts
     single = _single_user() if config.auth.mode == "single_user" else None
-    users = Users(
-        accounts.authenticate,
-        single=single,
-        anonymous=config.auth.anonymous_predict == "analyze",
-    )
-    lists = Lists(log, users, signer, default=limits.history_default, most=limits.history_max)
-    sign_up = SignUp(accounts, reader, workers)
-    log_in = LogIn(accounts.log_in if single is None else _as(single, worker), reader, workers)
-    me = Me(users, workers)
+    desk = _desk(config, worker, single)
+    workers, deadline = desk.workers, worker.pipeline.deadline
+    lists = Lists(log, desk.users, signer, default=limits.history_default, most=limits.history_max)
+    sign_up = SignUp(accounts, desk)
+    log_in = LogIn(accounts.log_in if single is None else _as(single, worker), desk)
+    me = Me(desk)
     table: list[tuple[str, object]] = [
         ("/auth/signup", sign_up),
         ("/auth/login", log_in),
         ("/auth/me", me),
-        ("/predict", Predict(log, users, reader, workers, url, limits.photo(), deadline)),
+        ("/predict", Predict(log, desk, url, limits.photo(), deadline)),
         ("/history", History(lists, workers, worker.photo_urls)),
         ("/meals", LegacyMeals(lists, workers)),
-        ("/save_meal", SaveMeal(log, users, reader, workers, url)),
-        ("/upload", Upload(log, users, reader, workers, url, limits.photo())),
-        ("/uploads/{key:path}", Photos(log, users, workers, signer, now)),
+        ("/save_meal", SaveMeal(log, desk, url)),
+        ("/upload", Upload(log, desk, url, limits.photo())),
+        ("/uploads/{key:path}", Photos(log, desk, signer, now)),
         ("/health", Health()),
         ("/health/ready", Ready(worker.readiness, workers)),
     ]
@@ -78,6 +58,24 @@ def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
         ("/docs/{name}", DocsAsset(workers)),
     ]
     return table
+
+
+def _desk(config: Config, worker: Worker, single: User | None) -> Desk:
+    return Desk(
+        reader=Reader(config.limits, BODY_SECONDS),
+        users=Users(
+            worker.accounts.authenticate,
+            single=single,
+            anonymous=config.auth.anonymous_predict == "analyze",
+        ),
+        workers=Workers(
+            quick=worker.pools.requests,
+            analyses=worker.pools.analyses,
+            passwords=worker.pools.passwords,
+            seconds=QUICK_SECONDS,
+            analysis=config.prediction.deadline + GRACE,
+        ),
+    )
 
 
 def _as(user: User, worker: Worker) -> Callable[[str, str], Session]:

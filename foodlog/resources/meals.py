@@ -14,7 +14,8 @@ from foodlog.concurrency import Deadline
 from foodlog.models import Meal, Nutrients, Page, User
 from foodlog.photos import PhotoLimits, verify
 from foodlog.representations import PhotoUrl, image_url
-from foodlog.resources.reading import Queries, Reader, bearer, idempotency_key
+from foodlog.resources.desk import Desk
+from foodlog.resources.reading import Queries, bearer, idempotency_key
 from foodlog.resources.running import Workers
 from foodlog.resources.users import Users
 from foodlog.services.meals import Details, ManualMeal, MealLog
@@ -32,17 +33,13 @@ class Predict:
     def __init__(
         self,
         log: MealLog,
-        users: Users,
-        reader: Reader,
-        workers: Workers,
+        desk: Desk,
         photo_url: PhotoUrl,
         limits: PhotoLimits,
         new_deadline: Callable[[], Deadline],
     ) -> None:
         self._log = log
-        self._users = users
-        self._reader = reader
-        self._workers = workers
+        self._desk = desk
         self._photo_url = photo_url
         self._limits = limits
         self._new_deadline = new_deadline
@@ -50,11 +47,11 @@ class Predict:
     async def on_post(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Analyse the photo; with a token, log the meal."""
         key = idempotency_key(req)
-        user = await self._workers.quick(self._users.optional, bearer(req))
-        data, texts = await self._reader.form(req)
+        user = await self._desk.user_or_none(req)
+        data, texts = await self._desk.reader.form(req)
         details = _details(schemas.load(schemas.PredictFields(), texts))
         deadline = self._new_deadline()
-        meal = await self._workers.analysis(self._predict, user, data, details, key, deadline)
+        meal = await self._desk.workers.analysis(self._predict, user, data, details, key, deadline)
         resp.data = orjson.dumps(
             representations.meal(meal, image_url(meal, self._photo_url), stored=user is not None)
         )
@@ -69,21 +66,17 @@ class Predict:
 class SaveMeal:
     """``POST /save_meal``."""
 
-    def __init__(
-        self, log: MealLog, users: Users, reader: Reader, workers: Workers, photo_url: PhotoUrl
-    ) -> None:
+    def __init__(self, log: MealLog, desk: Desk, photo_url: PhotoUrl) -> None:
         self._log = log
-        self._users = users
-        self._reader = reader
-        self._workers = workers
+        self._desk = desk
         self._photo_url = photo_url
 
     async def on_post(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Log a meal entered by hand."""
-        key, token = idempotency_key(req), bearer(req)
-        user = await self._workers.quick(self._users.required, token)
-        given = schemas.load(schemas.SaveMeal(), await self._reader.json(req))
-        meal = await self._workers.quick(self._log.enter, user, _manual(given), key)
+        key = idempotency_key(req)
+        user = await self._desk.user(req)
+        given = schemas.load(schemas.SaveMeal(), await self._desk.reader.json(req))
+        meal = await self._desk.workers.quick(self._log.enter, user, _manual(given), key)
         body = representations.meal(meal, image_url(meal, self._photo_url))
         body |= representations.legacy_meal(meal)
         resp.status = falcon.HTTP_201

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +16,7 @@ from marshmallow import Schema
 from foodlog.errors import Malformed, RequestTimeout, TooLarge, Unauthorized, UnsupportedMedia
 from foodlog.resources.forms import Forms
 from foodlog.schemas import load
+from foodlog.settings import Limits
 
 TEXT_PART = 8192
 """Bytes a text part of a form may have."""
@@ -24,23 +24,15 @@ PHOTO_PARTS = ("photo", "image")
 REMEMBERED_QUERIES = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BodyLimits:
-    """How much of a body is read."""
-
-    json_bytes: int
-    json_depth: int
-    photo_bytes: int
-    parts: int
-    seconds: float
-    """How long a body may take to arrive."""
 
 
 class Reader:
     """Reads bodies. Raises :class:`foodlog.errors.ClientError` for whatever is wrong with them."""
 
-    def __init__(self, limits: BodyLimits) -> None:
+    def __init__(self, limits: Limits, seconds: float) -> None:
+        """``seconds``: how long a body may take to arrive."""
         self._limits = limits
+        self._seconds = seconds
         self._forms = Forms()
 
     async def json(self, req: asgi.Request) -> Any:
@@ -49,7 +41,7 @@ class Reader:
             raise UnsupportedMedia("The body must be application/json.")
         if (req.content_length or 0) > self._limits.json_bytes:
             raise self._json_too_large()
-        async with _Arriving(self._limits.seconds):
+        async with _Arriving(self._seconds):
             data = await req.stream.read(self._limits.json_bytes + 1)
         if len(data) > self._limits.json_bytes:
             raise self._json_too_large()
@@ -69,7 +61,7 @@ class Reader:
         if _media_type(req) != "multipart/form-data":
             raise UnsupportedMedia("The body must be multipart/form-data with a photo.")
         try:
-            async with _Arriving(self._limits.seconds):
+            async with _Arriving(self._seconds):
                 form = await self._forms.deserialize_async(
                     req.stream, req.content_type, req.content_length
                 )
