@@ -1,7 +1,6 @@
 """The contract itself, and a page to read and try it; everything is served from the package."""
 
 from collections.abc import Mapping
-from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -9,6 +8,7 @@ import swagger_ui_bundle  # type: ignore[import-untyped]
 from falcon import asgi
 
 from foodlog.errors import NotFound
+from foodlog.resources import etags
 from foodlog.resources.running import Workers
 
 DOCUMENT: Traversable = files("foodlog") / "openapi.yaml"
@@ -80,11 +80,5 @@ class DocsAsset:
 
 def _answer(req: asgi.Request, resp: asgi.Response, data: bytes, content_type: str) -> None:
     """Kept by browsers, but asked for anew each time: an update shows at once."""
-    etag = sha256(data).hexdigest()[:32]
-    resp.etag = etag
     resp.set_header("Cache-Control", "public, no-cache")
-    resp.content_type = content_type
-    if f'"{etag}"' in (req.get_header("If-None-Match") or ""):
-        resp.status = 304
-    else:
-        resp.data = data
+    etags.answer(req, resp, data, content_type)

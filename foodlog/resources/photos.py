@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from hashlib import sha256
 
 import orjson
 from falcon import asgi
@@ -11,6 +10,7 @@ from foodlog.errors import Forbidden
 from foodlog.models import User
 from foodlog.photos import PhotoLimits, verify
 from foodlog.representations import PhotoUrl
+from foodlog.resources import etags
 from foodlog.resources.desk import Desk
 from foodlog.resources.reading import idempotency_key
 from foodlog.schemas import PhotoQuery, load
@@ -61,12 +61,6 @@ class Photos:
         ):
             raise Forbidden("The photo's URL is not signed, or has expired; list the meal again.")
         data, content_type = await self._desk.workers.quick(self._log.photo, key)
-        etag = sha256(data).hexdigest()[:32]
-        resp.etag = etag
         resp.set_header("Cache-Control", "private, max-age=3600")
         resp.set_header("Cross-Origin-Resource-Policy", "cross-origin")
-        resp.content_type = content_type
-        if f'"{etag}"' in (req.get_header("If-None-Match") or ""):
-            resp.status = 304
-        else:
-            resp.data = data
+        etags.answer(req, resp, data, content_type)

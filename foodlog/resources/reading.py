@@ -24,8 +24,6 @@ PHOTO_PARTS = ("photo", "image")
 REMEMBERED_QUERIES = 256
 
 
-
-
 class Reader:
     """Reads bodies. Raises :class:`foodlog.errors.ClientError` for whatever is wrong with them."""
 

@@ -220,6 +220,30 @@ def test_photos_are_fetched_again_only_when_they_changed(client, photo):
     assert first.headers["Content-Type"] == "image/jpeg"
 
 
+@pytest.mark.parametrize("kind", ["photo", "document", "page", "asset"])
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ("*", 304),
+        ("{etag}", 304),
+        ("W/{etag}", 304),
+        ('"other", W/"one" ,{etag}', 304),
+        ('"other", "one"', 200),
+        ('"x{etag}x"', 200),
+        (",", 200),
+        ("", 200),
+    ],
+)
+def test_an_etag_is_compared_whole_weak_or_not_and_in_a_list(client, photo, kind, given, status):
+    paths = {"document": "/openapi.yaml", "page": "/docs", "asset": "/docs/docs.js"}
+    path = paths.get(kind) or client.predict(photo).json["image_url"]
+    first = client.get(path)
+    header = given.format(etag=first.headers["ETag"])
+    again = client.get(path, headers={"If-None-Match": header})
+    assert (again.status_code, again.headers["ETag"]) == (status, first.headers["ETag"])
+    assert again.content == (first.content if status == 200 else b"")
+
+
 def test_every_answer_carries_the_request_id_and_safe_headers(client):
     answer = client.get("/health", headers={"X-Request-ID": "from-the-phone"})
     assert answer.headers["X-Request-ID"] == "from-the-phone"
