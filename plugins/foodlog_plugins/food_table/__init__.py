@@ -6,6 +6,16 @@ with its NDB number, and the FoodData Central id where it is known) and FNDDS 20
 with its food code; the FoodData Central id of these foods changes with each release). An empty
 cell is unknown and becomes None.
 
+``serving_grams`` is what somebody probably had who does not say how much, and ``serving_source``
+says whose figure it is. The first of these that is plausible for a food of its kind was taken:
+
+1. ``fndds:63107010``: the portion that FNDDS assumes where the quantity is not specified, of this
+   food as eaten or of its nearest relative there;
+2. ``1 tbsp``, and the like: the household measure of the food's own record in SR Legacy;
+3. nothing, where nobody eats the food as it is (flour, dry lentils).
+
+``tests/plugins/test_food_table_servings.py`` says what is plausible for which kind.
+
 ``source_id`` is ``fdc:173410`` where the FoodData Central id is known, else ``ndb:01001`` or
 ``fndds:53301000``.
 """
