@@ -24,11 +24,15 @@ MAX_GRAMS = 5000.0
 """The most an ingredient of one serving can weigh."""
 
 _PORTIONS = frozenset(
-    {"basket", "bowl", "box", "cup", "dinner", "dish", "half", "lunch", "meal", "order", "piece"}
-    | {"plate", "platter", "portion", "pot", "serving", "slice", "stack"}
+    {"basket", "bowl", "cup", "dinner", "dish", "half", "lunch", "meal", "order", "piece"}
+    | {"plate", "platter", "portion", "serving", "slice", "stack"}
 )
+# A box of pizza is food, a pizza box is not.
+_CONTAINERS = _PORTIONS | {"bag", "box", "bucket", "pan", "pot", "tray"}
 _COMPANY = frozenset(["con", "in", "on", "over", "served", "topped", "with"])
-_JOINERS = _COMPANY | {"and", "n", "or", "plus"}
+_JOINERS = _COMPANY | {"and", "or", "plus"}
+_DENIALS = frozenset(["empty", "isnt", "never", "no", "non", "not", "without"])
+_IMITATIONS = frozenset(["cardboard", "cartoon", "fake", "plastic", "plush", "rubber", "toy"])
 
 
 def normalise(label: str) -> str:
@@ -46,12 +50,13 @@ def normalise(label: str) -> str:
 
 
 def canonical(label: str) -> str:
-    """:func:`normalise` with trivial plurals made equal to their singular.
+    """:func:`normalise` with trivial plurals made equal to their singular, and "n" to "and".
 
     For comparing only: "tomatoes" and "tomato" both give "tomato", "quiches" and "quiche" both
-    give "quich".
+    give "quich", "mac 'n' cheese" gives "mac and cheese".
     """
-    return " ".join(map(_singular, normalise(label).split()))
+    words = normalise(label).split()
+    return " ".join("and" if word == "n" else _singular(word) for word in words)
 
 
 def _singular(word: str) -> str:
@@ -137,7 +142,8 @@ class Dishes:
         A name within the label counts where the label is about it: words may stand in front
         ("homemade pepperoni pizza"), but behind it only a portion ("pizza slice") or what it
         comes with ("pizza with olives"). The longest name wins. A label with two dishes in it
-        ("taco salad") is neither, and nothing is ever guessed by similarity.
+        ("taco salad") is neither, one that denies the dish or means no food ("no pizza", "toy
+        pizza", "pizza box") is none, and nothing is ever guessed by similarity.
         """
         words = tuple(canonical(label).split())
         return self._phrases.get(words) or self._contained(words)
@@ -150,7 +156,8 @@ class Dishes:
         before = _after_portion(words[:start])
         behind = next((w for w in words[end:] if w not in _PORTIONS), "with")
         about_it = behind in _COMPANY and _JOINERS.isdisjoint(before) and "of" not in before
-        return dish if about_it and dish.unless.isdisjoint(words) else None
+        meant = _DENIALS.isdisjoint(words[:start]) and _IMITATIONS.isdisjoint(before)
+        return dish if about_it and meant and dish.unless.isdisjoint(words) else None
 
     def _spans(self, words: tuple[str, ...]) -> list[_Span]:
         """Where dishes are named, the longest first, none overlapping another."""
@@ -182,7 +189,7 @@ class Dishes:
 
 def _after_portion(words: tuple[str, ...]) -> tuple[str, ...]:
     """Without a leading "slice of", "big bowl of"."""
-    if "of" in words and (of := words.index("of")) and words[of - 1] in _PORTIONS:
+    if "of" in words and (of := words.index("of")) and words[of - 1] in _CONTAINERS:
         return words[of + 1 :]
     return words
 

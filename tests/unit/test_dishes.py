@@ -1,4 +1,5 @@
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,6 +66,7 @@ def test_case_and_underscores_make_no_difference(label: str) -> None:
         ("taco", "tacos"),
         ("box", "boxes"),
         ("French fry", "french_fries"),
+        ("mac 'n' cheese", "mac and cheese"),
     ],
 )
 def test_trivial_plurals_are_equal(one: str, many: str) -> None:
@@ -119,7 +121,7 @@ def test_a_label_finds_its_dish(label: str, key: str) -> None:
         "smoked salmon",
         "ice cream sandwich",
         "ice cream cake",
-        "chicken salad sandwich",
+        "crab salad sandwich",
         "taco salad",
         "waffle ice cream",
         "pizza with hummus",
@@ -129,10 +131,10 @@ def test_a_label_finds_its_dish(label: str, key: str) -> None:
         "tomato soup",
         "cream of mushroom soup",
         "soup of the day",
-        "veggie burger",
+        "tofu burger",
         "tofu steak",
         "sweet potato fries",
-        "vegetable lasagna",
+        "seafood lasagna",
         "rice with hummus",
         "chicken and waffles",
         "steak and eggs",
@@ -142,6 +144,115 @@ def test_a_label_finds_its_dish(label: str, key: str) -> None:
 )
 def test_a_label_of_another_food_finds_nothing(label: str) -> None:
     assert load().match(label) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "key"),
+    [
+        ("ham sandwich", "ham sandwich"),
+        ("ham & cheese sandwich", "ham and cheese sandwich"),
+        ("cheese sandwich", "cheese sandwich"),
+        ("tuna sandwich", "tuna sandwich"),
+        ("egg sandwich", "egg sandwich"),
+        ("chicken salad sandwich", "chicken salad sandwich"),
+        ("chicken burger", "chicken sandwich"),
+        ("grilled chicken sandwich", "grilled chicken sandwich"),
+        ("turkey burger", "turkey burger"),
+        ("veggie burger", "veggie burger"),
+        ("BLT", "blt sandwich"),
+        ("pb&j", "peanut butter and jelly sandwich"),
+        ("chicken pasta", "chicken pasta"),
+        ("pesto pasta", "pesto pasta"),
+        ("spaghetti with meatballs", "spaghetti and meatballs"),
+        ("vegetable lasagna", "vegetable lasagna"),
+        ("chicken tacos", "chicken tacos"),
+        ("beef tacos", "tacos"),
+        ("fish tacos", "fish tacos"),
+        ("burrito", "beef burrito"),
+        ("chicken wrap", "wrap"),
+        ("veggie wrap", "veggie wrap"),
+        ("ham and cheese omelette", "ham and cheese omelette"),
+        ("cheese omelet", "cheese omelette"),
+        ("chicken salad", "grilled chicken salad"),
+        ("egg salad", "egg salad"),
+        ("chicken stir fry", "chicken stir fry"),
+        ("shepherd's pie", "shepherds pie"),
+        ("chicken and rice", "chicken and rice"),
+    ],
+)
+def test_a_common_meal_is_a_dish_of_its_own(label: str, key: str) -> None:
+    dish = load().match(label)
+    assert dish is not None
+    assert dish.key == key
+
+
+@pytest.mark.parametrize(
+    ("label", "key"),
+    [
+        ("cheese fries", "french fries"),
+        ("loaded fries", "french fries"),
+        ("lamb burger", "hamburger"),
+        ("cauliflower pizza", "pizza"),
+        ("savory waffles", "waffles"),
+        ("pastrami sandwich", "sandwich"),
+        ("bacon wrap", "wrap"),
+        ("minestrone soup", "soup"),
+        ("vegetable pasta", "pasta"),
+        ("green smoothie", "fruit smoothie"),
+    ],
+)
+def test_a_variety_is_its_dish(label: str, key: str) -> None:
+    dish = load().match(label)
+    assert dish is not None
+    assert dish.key == key
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "no pizza",
+        "not pizza",
+        "this is not a pizza",
+        "never sushi",
+        "non pizza",
+        "pizza without crust",
+        "pizza box",
+        "pizza cutter",
+        "soup pot",
+        "empty pizza plate",
+        "empty bowl of soup",
+        "toy burger",
+        "plastic sushi",
+        "bubble wrap",
+        "plastic wrap",
+        "burger king logo",
+    ],
+)
+def test_a_label_that_denies_the_dish_or_means_no_food_finds_nothing(label: str) -> None:
+    assert load().match(label) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "key"),
+    [
+        ("box of donuts", "donuts"),
+        ("pot of miso soup", "miso soup"),
+        ("plastic cup of fruit smoothie", "fruit smoothie"),
+        ("hot dog with no bun", "hot dog"),
+        ("fish n chips", "fish and chips"),
+        ("fish 'n' chips", "fish and chips"),
+        ("mac n cheese", "macaroni and cheese"),
+    ],
+)
+def test_a_label_of_food_is_not_taken_for_a_thing(label: str, key: str) -> None:
+    dish = load().match(label)
+    assert dish is not None
+    assert dish.key == key
+
+
+def test_no_two_dishes_share_a_name() -> None:
+    names = Counter(canonical(name) for dish in load() for name in {dish.key, *dish.aliases})
+    assert [name for name, times in names.items() if times > 1] == []
 
 
 @given(st.text(max_size=200))
