@@ -24,6 +24,7 @@ from foodlog.models import (
 )
 from foodlog.photos import Photo
 from foodlog.providers import Classifier, Fallback, NutritionSource, Provider
+from foodlog.services import checking
 
 P = TypeVar("P", bound=Provider)
 
@@ -36,17 +37,11 @@ OWN_SHARE = 0.95
 FAIR_CHANCE = 1.0
 """Seconds, or its own time-out if shorter, from which a provider can be blamed for its silence:
 with less, those before it used up the time."""
+REASON_LENGTH = 200
+"""Characters kept of why a provider failed."""
 KNOWN_SHARE = 0.5
 """Of a meal's weight whose amount of a nutrient is known, at least, for the sum to be told: with
 less it would be a small number that looks like an answer."""
-CANDIDATES = 10
-"""Labels kept of a classification."""
-LABEL_LENGTH = 200
-"""Characters kept of a label."""
-LARGEST = 1e6
-"""Amount of a nutrient, in its own unit; so that no multiple of it by weight is infinite."""
-HEAVIEST = 5000.0
-"""Grams of a serving."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +132,13 @@ class Analyst:
         metadata: dict[str, Any] = {}
         for asked in self._classifiers:
             try:
-                answer = asked.ask(_checked(asked.provider), photo, deadline=deadline)
+                answer = self._classified(asked, photo, deadline)
             except Declined:
                 continue
             except ProviderError as error:
-                metadata[f"{asked.provider.metadata_key}_error"] = str(error)[:LABEL_LENGTH]
+                metadata[f"{asked.provider.metadata_key}_error"] = str(error)[
+                    : checking.TEXT_LENGTH
+                ]
             else:
                 return self._finding(asked.provider, answer, metadata)
         estimate = self._estimate(photo, None, deadline)
@@ -197,6 +194,17 @@ class Analyst:
             known |= {i: a for i, a in zip(missing, answers, strict=True) if a is not None}
         parts = tuple(_component(item, known.get(i)) for i, item in enumerate(ingredients))
         return parts, metadata | self._records(parts)
+
+    def _classified(
+        self, asked: Asked[Classifier], photo: Photo, deadline: Deadline
+    ) -> Classification:
+        classifier = asked.provider
+
+        def classify(photo: Photo, timeout: float) -> Classification:
+            return checking.classification(classifier.name, classifier.classify(photo, timeout))
+
+        answer: Classification = asked.ask(classify, photo, deadline=deadline)
+        return answer
 
     def _finding(
         self, classifier: Classifier, answer: Classification, metadata: dict[str, Any]
@@ -282,10 +290,7 @@ class Analyst:
         fallback = self._fallback.provider
 
         def predict(photo: Photo, label: str | None, timeout: float) -> Estimate:
-            answer = fallback.predict(photo, label)
-            if not isinstance(answer, Estimate):
-                raise ProviderError(f"{fallback.name}: answered {type(answer).__name__}")
-            return answer
+            return checking.estimate(fallback.name, fallback.predict(photo, label))
 
         estimate: Estimate = self._fallback.ask(predict, photo, label, deadline=deadline)
         return estimate
@@ -301,16 +306,16 @@ class Analyst:
 
         def lookup(foods: list[FoodQuery], timeout: float) -> list[Nutrition | None]:
             try:
-                return _checked_lookup(source.name, foods, source.lookup(foods, timeout))
+                return checking.lookup(source.name, foods, source.lookup(foods, timeout))
             except PartialAnswer as partial:
-                answers = _checked_lookup(source.name, foods, partial.answers)
+                answers = checking.lookup(source.name, foods, partial.answers)
                 raise PartialAnswer(str(partial), answers) from partial
 
         try:
             answers: list[Nutrition | None] = asked.ask(lookup, foods, deadline=deadline)
         except ProviderError as error:
             if source.metadata_key:
-                metadata[f"{source.metadata_key}_error"] = str(error)[:LABEL_LENGTH]
+                metadata[f"{source.metadata_key}_error"] = str(error)[:REASON_LENGTH]
             return error.answers if isinstance(error, PartialAnswer) else [None] * len(foods)
         return answers
 
@@ -410,64 +415,3 @@ def _food_name(finding: Finding, dish: Dish | None) -> str:
 def _readable(label: str) -> str:
     words = " ".join(label.replace("_", " ").split())
     return words[:1].upper() + words[1:]
-
-
-def _checked(classifier: Classifier) -> Callable[[Photo, float], Classification]:
-    """``classify`` with its answer brought into bounds, or refused as a failure."""
-
-    def classify(photo: Photo, timeout: float) -> Classification:
-        answer = classifier.classify(photo, timeout)
-        if not isinstance(answer, Classification):
-            raise ProviderError(f"{classifier.name}: answered {type(answer).__name__}")
-        labels = [_checked_label(classifier.name, label) for label in answer.labels[:CANDIDATES]]
-        if not labels:
-            raise ProviderError(f"{classifier.name}: answered no label")
-        return Classification(
-            labels=tuple(labels),
-            diagnostics=dict(answer.diagnostics),
-            ingredients=tuple(str(name)[:LABEL_LENGTH] for name in answer.ingredients[:50]),
-            nutrients=_checked_nutrients(answer.nutrients),
-        )
-
-    return classify
-
-
-def _checked_label(classifier: str, label: Label) -> Label:
-    name = label.name.strip()[:LABEL_LENGTH] if isinstance(label.name, str) else ""
-    if not name or not name.isprintable():
-        raise ProviderError(f"{classifier}: answered a label that is no text")
-    confidence = label.confidence
-    if confidence is not None and not _is_number(confidence, 1):
-        raise ProviderError(f"{classifier}: answered a confidence outside 0..1")
-    return Label(name, confidence)
-
-
-def _checked_lookup(
-    source: str, foods: Sequence[FoodQuery], answers: Sequence[Nutrition | None]
-) -> list[Nutrition | None]:
-    if not isinstance(answers, Sequence) or len(answers) != len(foods):
-        raise ProviderError(f"{source}: did not answer one entry for each food")
-    for answer in answers:
-        if answer is not None and not isinstance(answer, Nutrition):
-            raise ProviderError(f"{source}: answered {type(answer).__name__}")
-        if answer is not None and _checked_nutrients(answer.per_100g) != answer.per_100g:
-            raise ProviderError(f"{source}: answered an amount outside 0..1,000,000")
-        if answer is not None and not _is_serving(answer.serving_grams):
-            raise ProviderError(f"{source}: answered a serving outside 0..5,000 g")
-    return list(answers)
-
-
-def _checked_nutrients(nutrients: Nutrients | None) -> Nutrients | None:
-    if nutrients is None:
-        return None
-    amounts = nutrients.as_dict()
-    return Nutrients(**{n: v if _is_number(v, LARGEST) else None for n, v in amounts.items()})
-
-
-def _is_serving(grams: object) -> bool:
-    return grams is None or (_is_number(grams, HEAVIEST) and grams != 0)
-
-
-def _is_number(value: object, most: float) -> bool:
-    """Whether it is a number from 0 to ``most``; NaN is not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most

@@ -2,13 +2,22 @@
 
 import math
 import threading
+from dataclasses import replace
 
 import pytest
 
 from foodlog.concurrency import CircuitBreaker, Deadline, Guard
 from foodlog.dishes import Dish, Dishes, Reference
 from foodlog.errors import Declined, PartialAnswer, ProviderError, Rejected
-from foodlog.models import Classification, Component, Ingredient, Label, Nutrients, Nutrition
+from foodlog.models import (
+    Classification,
+    Component,
+    Estimate,
+    Ingredient,
+    Label,
+    Nutrients,
+    Nutrition,
+)
 from foodlog.photos import verify
 from foodlog.services.analysis import Analyst, Asked, Rules, coverage, main_source, total
 from foodlog.testing import photos
@@ -216,6 +225,19 @@ def test_a_fallback_that_fails_is_a_provider_error(photo):
         labelled(("pizza", -0.1)),
         labelled(("pizza", "0.9")),
         labelled(("pizza", True)),
+        *[
+            Classification(labels=(Label("pizza", 0.9),), diagnostics=diagnostics)
+            for diagnostics in (
+                None,
+                {"raw": b"\0"},
+                {1: 2},
+                {"large": 2**70},
+                {"text": "\ud800"},
+                {"long": "x" * 100_000},
+            )
+        ],
+        Classification(labels=(Label("pizza", 0.9),), ingredients=("\ud800",)),
+        Classification(labels=(Label("pizza", 0.9),), nutrients="many"),
         lambda: 1 / 0,
         lambda: (_ for _ in ()).throw(SystemExit),
     ],
@@ -226,6 +248,47 @@ def test_nonsense_from_a_classifier_costs_only_that_classifier(photo, answer):
     finding = analyst([FakeClassifier(answer), good]).classify(photo, Deadline(5))
     assert finding.label == "toast"
     assert "fake_classifier_error" in finding.metadata
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"food": None},
+        {"food": "\ud800"},
+        {"nutrients": None},
+        {"nutrients": Nutrients()},
+        {"nutrients": Nutrients(calories=math.nan)},
+        {"nutrients": Nutrients(calories=-5)},
+        {"nutrients": Nutrients(calories=1e12)},
+        {"nutrients": Nutrients(calories="many")},
+        {"ingredients": None},
+        {"ingredients": ("rice",)},
+        {"ingredients": (Ingredient(name="Rice", grams=math.inf),)},
+        {"ingredients": (Ingredient(name="\0", grams=1),)},
+    ],
+    ids=str,
+)
+def test_nonsense_from_the_fallback_is_a_provider_error(photo, wrong):
+    estimate = Estimate(food="Soup", ingredients=(), nutrients=Nutrients(calories=1))
+    fallback = FakeFallback(lambda: replace(estimate, **wrong))
+    with pytest.raises(ProviderError):
+        analyst(fallback=fallback).classify(photo, Deadline(5))
+
+
+def test_what_diagnostics_hold_is_json_as_it_comes_back_from_a_storage(photo):
+    answer = Classification(labels=(Label("toast", 0.9),), diagnostics={"sizes": (1, 2)})
+    finding = analyst([FakeClassifier(answer)]).classify(photo, Deadline(5))
+    assert finding.metadata["fake_classifier"]["sizes"] == [1, 2]
+
+
+def test_odd_characters_of_a_record_are_left_out(photo):
+    record = Nutrition(
+        per_100g=Nutrients(calories=250), source="s", source_id="1", description="Bre\u200bad"
+    )
+    classifier = FakeClassifier(labelled(("bread", 0.9)))
+    source = FakeSource(answer=lambda foods: [record] * len(foods))
+    _, result = analyse(analyst([classifier], [source]), photo)
+    assert result.components[0].description == "Bread"
 
 
 def test_a_million_labels_are_cut_to_the_best(photo):
