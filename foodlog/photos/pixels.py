@@ -8,7 +8,7 @@ from PIL import Image, JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 from foodlog.photos import heic, jpeg, lossless, png
-from foodlog.photos.container import Container
+from foodlog.photos.container import Container, damaged
 from foodlog.photos.exif import UPRIGHT, is_sideways
 
 QUALITY = 88
@@ -31,6 +31,8 @@ _FROM_THE_END = (3, 4, 7, 8)
 
 def check(container: Container) -> str:
     """Decode to find damage, a JPEG at an eighth of its size; return Pillow's mode of it."""
+    if container.format == "PNG" and not png.is_whole(container.stripped):
+        raise damaged()
     with _open(container.probe or container.stripped, container.format) as image:
         _compare_size(image, container)
         image.draft(None, (ceil(image.width / 8), ceil(image.height / 8)))

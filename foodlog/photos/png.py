@@ -1,5 +1,6 @@
 """PNG files, taken apart by chunk (W3C PNG, third edition)."""
 
+import struct
 import zlib
 from collections.abc import Iterator
 
@@ -13,6 +14,22 @@ _KEPT = frozenset((b"IHDR", b"PLTE", b"tRNS", b"sBIT", b"IDAT", b"IEND", b"iCCP"
 _MAX_CHUNKS = 20_000
 _MAX_PROFILE = 1024 * 1024
 """Bytes of a decompressed ICC profile; the limit Pillow has."""
+
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Values of a pixel by colour type."""
+_WHOLE = ((0, 0, 1, 1),)
+_ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+"""The passes of an interlaced picture: first column and row, and the steps to the next ones."""
+_PIECE = 1024
+"""Bytes inflated at once: they become a megabyte at most."""
 
 
 def read(data: bytes) -> Container:
@@ -47,6 +64,41 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         position = end + 4
     raise damaged()
+
+
+def is_whole(stripped: bytes) -> bool:
+    """Whether a PNG that :func:`read` stripped holds every row that its header promises.
+
+    A decoder takes the end of the compressed rows for the end of the picture and leaves the rest
+    black. Keeps nothing of what it inflates; raises zlib.error for what cannot be.
+    """
+    missing = _rows_size(stripped)
+    inflater = zlib.decompressobj()
+    for piece in _compressed(stripped):
+        missing -= len(inflater.decompress(piece))
+        if missing <= 0 or inflater.eof:
+            break
+    return missing <= 0
+
+
+def _compressed(data: bytes) -> Iterator[bytes]:
+    for kind, content in chunks(data):
+        if kind == b"IDAT":
+            for start in range(0, len(content), _PIECE):
+                yield content[start : start + _PIECE]
+
+
+def _rows_size(data: bytes) -> int:
+    """Bytes of all rows, each with its filter, before they are compressed."""
+    header = struct.unpack_from(">2I5B", data, len(SIGNATURE) + 8)
+    width, height, depth, colour, _, _, interlaced = header
+    size = 0
+    for left, top, across, down in _ADAM7 if interlaced else _WHOLE:
+        columns = -((left - width) // across)
+        rows = -((top - height) // down)
+        if columns > 0:
+            size += max(0, rows) * (1 + (columns * depth * _CHANNELS[colour] + 7) // 8)
+    return size
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

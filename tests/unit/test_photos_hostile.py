@@ -3,6 +3,7 @@
 import struct
 import sys
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -228,6 +229,67 @@ def test_junk_and_fill_bytes_between_segments_are_forgiven_and_dropped() -> None
 def test_a_damaged_png_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):
         verify(data)
+
+
+_ODD, _FIFTH = "77777777", "56565656"
+PASSES = ("16462646", _ODD, _FIFTH, _ODD, "36463646", _ODD, _FIFTH, _ODD)
+"""The pass of each pixel of an interlaced PNG, as the specification draws it."""
+
+
+def rows(width: int, height: int, bits: int, interlaced: bool) -> bytes:
+    """Black rows of a PNG as they stand before compression, each with its filter."""
+    raw = b""
+    for number in "1234567" if interlaced else "1":
+        for y in range(height):
+            pass_of = PASSES[y % 8] if interlaced else "1"
+            pixels = sum(pass_of[x % len(pass_of)] == number for x in range(width))
+            raw += bytes(1 + (pixels * bits + 7) // 8) if pixels else b""
+    return raw
+
+
+def png_of(
+    width: int, height: int, depth: int, colour: int, interlaced: bool, packed: bytes, size: int
+) -> bytes:
+    """A PNG of these compressed rows, in chunks of ``size`` bytes, every checksum right."""
+    header = struct.pack(">2I5B", width, height, depth, colour, 0, 0, interlaced)
+    head = png.SIGNATURE + photos.chunk(b"IHDR", header)
+    palette = photos.chunk(b"PLTE", bytes(6)) if colour == 3 else b""
+    pieces = (packed[start : start + size] for start in range(0, len(packed), size))
+    picture = b"".join(photos.chunk(b"IDAT", piece) for piece in pieces)
+    return head + palette + picture + photos.chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(
+    ("depth", "colour", "channels"),
+    [(1, 0, 1), (8, 0, 1), (16, 0, 1), (8, 2, 3), (1, 3, 1), (4, 3, 1), (8, 4, 2), (16, 6, 4)],
+)
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (5, 1), (4, 4), (9, 13), (200, 90)], ids=str)
+def test_a_png_with_fewer_rows_than_its_header_says_is_malformed(
+    size: tuple[int, int], depth: int, colour: int, channels: int, interlaced: bool
+) -> None:
+    raw = rows(*size, depth * channels, interlaced)
+    for whole in (raw, raw + bytes(1000)):
+        assert verify(png_of(*size, depth, colour, interlaced, zlib.compress(whole), 10))
+    for short in (raw[:-1], raw[: len(raw) // 2], b""):
+        for chunk_size in (10, 100_000):
+            data = png_of(*size, depth, colour, interlaced, zlib.compress(short), chunk_size)
+            with pytest.raises(Malformed):
+                verify(data)
+
+
+@pytest.mark.parametrize("after", [b"", bytes(MIB), zlib.compress(bytes(MIB)) * 100])
+def test_rows_are_counted_in_little_memory_and_not_beyond_the_end(after: bytes) -> None:
+    whole = zlib.compress(bytes(5000 * (1 + 3 * 5000)), 9)
+    short = zlib.compress(bytes(5000), 9)
+    tracemalloc.start()
+    for packed, complete in ((whole, True), (short, False)):
+        data = png_of(5000, 5000, 8, 2, False, packed + after, 2**31)
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        assert png.is_whole(data) == complete
+        assert tracemalloc.get_traced_memory()[1] - before < 2 * len(data) + 4 * MIB
+    tracemalloc.stop()
 
 
 def test_text_and_profile_bombs_in_a_png_are_dropped_unopened() -> None:
