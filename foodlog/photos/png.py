@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import takewhile
 
 from foodlog.photos.container import Container, damaged, tiff, truncated
 
@@ -15,7 +16,8 @@ _MAX_CHUNKS = 20_000
 _MAX_PROFILE = 1024 * 1024
 """Bytes of a decompressed ICC profile; the limit Pillow has."""
 
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PALETTE = 3
+_CHANNELS = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}
 """Values of a pixel by colour type."""
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = (
@@ -35,8 +37,11 @@ _PIECE = 1024
 def read(data: bytes) -> Container:
     """Take a PNG apart; of an animated one the still picture. Raises Malformed."""
     found = list(chunks(data))
-    kind, header = found[0]
-    if kind != b"IHDR" or len(header) != 13:
+    kinds, header = [kind for kind, _ in found], found[0][1]
+    if kinds[0] != b"IHDR" or kinds.count(b"IHDR") > 1 or len(header) != 13:
+        raise damaged()
+    before = takewhile(lambda kind: kind != b"IDAT", kinds)
+    if header[9] == _PALETTE and b"PLTE" not in before:
         raise damaged()
     kept = ((k, v) for k, v in found if k in _KEPT and (k != b"iCCP" or _is_profile(v)))
     return Container(

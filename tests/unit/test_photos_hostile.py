@@ -292,6 +292,25 @@ def test_rows_are_counted_in_little_memory_and_not_beyond_the_end(after: bytes) 
     tracemalloc.stop()
 
 
+PALETTE = [photos.chunk(*each) for each in png.chunks(photos.png(mode="P"))]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        [0, 2, 3],  # no palette
+        [0, 2, 1, 3],  # a palette after the pixels it is for
+        [0, 0, 1, 2, 3],  # two headers
+    ],
+    ids=str,
+)
+def test_a_png_whose_chunks_are_missing_or_out_of_place_is_malformed(order: list[int]) -> None:
+    assert [part[4:8] for part in PALETTE] == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
+    assert verify(png.SIGNATURE + b"".join(PALETTE)).reduced(20)
+    with pytest.raises(Malformed):
+        verify(png.SIGNATURE + b"".join(PALETTE[number] for number in order))
+
+
 def test_text_and_profile_bombs_in_a_png_are_dropped_unopened() -> None:
     packed = zlib.compress(bytes(200 * MIB), 9)
     for kind, content in (
