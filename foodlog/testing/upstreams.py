@@ -8,6 +8,12 @@ For tests, demonstrations and benchmarks of whatever calls an upstream::
         ...                                                             # ask stub.url
         assert stub.requests[0].headers["Authorization"] == "Bearer t"
 
+No clock is needed to see requests overlap::
+
+    with stub.held():      # nothing is answered in here
+        ...                # let several threads ask
+        stub.wait_for(3)   # all three are under way at once
+
 Closing a stub ends every delay at once.
 """
 
@@ -15,13 +21,13 @@ import email
 import email.policy
 import socket
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread, current_thread
+from threading import Condition, Event, Lock, Thread, current_thread
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
@@ -118,6 +124,9 @@ class StubUpstream:
         self.connections = 0
         """How many connections were opened."""
         self._lock = Lock()
+        self._came = Condition(self._lock)
+        self._free = Event()
+        self._free.set()
         self._script: deque[Reply] = deque()
         self._always: Reply | None = None
         self._closed = Event()
@@ -144,6 +153,21 @@ class StubUpstream:
         with self._lock:
             self._always = reply
 
+    def wait_for(self, count: int, timeout: float = 30.0) -> None:
+        """Until it was asked ``count`` times in all; TimeoutError after ``timeout`` seconds."""
+        with self._came:
+            if not self._came.wait_for(lambda: self.asked >= count, timeout):
+                raise TimeoutError(f"{self.asked} requests came in {timeout:g} s, not {count}")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Whatever is asked inside is answered when the block is left."""
+        self._free.clear()
+        try:
+            yield
+        finally:
+            self._free.set()
+
     def start(self) -> Self:
         """Begin to answer."""
         self._thread.start()
@@ -152,6 +176,7 @@ class StubUpstream:
     def close(self) -> None:
         """Stop, and end every answer that is still under way."""
         self._closed.set()
+        self._free.set()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -184,7 +209,9 @@ class StubUpstream:
             self.asked += 1
             self.requests.append(request)
             del self.requests[:-REMEMBERED]
+            self._came.notify_all()
             scripted = self._script.popleft() if self._script else self._always
+        self._free.wait()
         return scripted or self.answer(request)
 
     def _pause(self, seconds: float) -> bool:
