@@ -482,6 +482,17 @@ def test_a_full_pool_only_makes_it_slower(usda: Usda) -> None:
     assert ask(usda, "milk", "honey", 1) == ["2", "8", "1"]
 
 
+def test_where_no_thread_can_be_started_it_is_slower_and_leaves_nobody_waiting(
+    usda: Usda, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(usda._pool, "submit", refuse)
+    assert ask(usda, "milk", "honey", 1) == ["2", "8", "1"]
+    assert "can't start new thread" in caplog.text
+
+
 def test_the_stub_answers_details_too(stub: FDCStub) -> None:
     import requests
 

@@ -194,16 +194,19 @@ class Usda(NutritionSource):
     def _side_by_side(self, tasks: Sequence[Callable[[], None]]) -> None:
         """Begin all tasks, in this thread and up to ``WIDTH - 1`` others; one alone ends here.
 
-        Each task bounds its own time and ends its own claims, so nothing needs collecting.
+        Each task bounds its own time and ends its own claims, so nothing needs collecting; but
+        each must run, whatever becomes of the other threads.
         """
         queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
         for task in tasks:
             queue.put(task)
-        for _ in range(min(len(tasks), WIDTH) - 1):
-            try:
+        try:
+            for _ in range(min(len(tasks), WIDTH) - 1):
                 self._pool.submit(_drain, queue)
-            except Overloaded:
-                break
+        except Overloaded:
+            pass
+        except Exception:
+            log.exception("look-up goes on in one thread", extra={"provider": self.name})
         _drain(queue)
 
 
