@@ -273,6 +273,45 @@ def test_who_waits_for_another_waits_no_longer_than_it_may(
         assert first.result() == ["1"]
 
 
+def failing_elsewhere(usda: Usda, error: ProviderError, patch: pytest.MonkeyPatch) -> None:
+    """Another look-up is asking for food 1, and fails as soon as it is waited for."""
+    claim = usda._cache.claim
+    claim(1)
+
+    def wait(key: Hashable) -> Any:
+        claimed = claim(key)
+        if not claimed[1]:
+            usda._cache.fail(key, error)
+        return claimed
+
+    patch.setattr(usda._cache, "claim", wait)
+
+
+def test_who_waits_for_another_in_a_hurry_asks_in_its_own_time(
+    usda: Usda, stub: FDCStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_elsewhere(usda, ProviderTimeout("did not answer within 0.2 s"), monkeypatch)
+    assert ask(usda, 1, 2) == ["1", "2"]
+    assert [request.json()["fdcIds"] for request in stub.requests] == [[2], [1]]
+
+
+@pytest.mark.parametrize(
+    ("error", "timeout"),
+    [(ProviderError("is in trouble"), 5), (ProviderTimeout("did not answer"), 0)],
+    ids=["no time-out", "no time left"],
+)
+def test_any_other_failure_is_shared_and_so_is_one_when_the_time_is_over(
+    usda: Usda,
+    stub: FDCStub,
+    monkeypatch: pytest.MonkeyPatch,
+    error: ProviderError,
+    timeout: float,
+) -> None:
+    failing_elsewhere(usda, error, monkeypatch)
+    assert failure(usda, 1, timeout=timeout) is error
+    assert stub.requests == []
+
+
 @pytest.mark.parametrize(
     ("failing", "said"),
     [

@@ -131,29 +131,42 @@ class Usda(NutritionSource):
     def _resolve(
         self, wanted: Mapping[Key, FoodQuery], deadline: Deadline, errors: list[ProviderError]
     ) -> dict[Key, Record | None]:
-        """What is known by each key, None where nothing is; failed keys are left out."""
+        """What is known by each key, None where nothing is; failed keys are left out.
+
+        A key that another look-up is asking for is waited for, and fails as it does there; but
+        one that only had less time is asked for again, for as long as there is time here.
+        """
         searching = self._client.may_search
         keys = [key for key in wanted if isinstance(key, int) or (key[0] and searching)]
-        claims = {key: self._cache.claim(key) for key in keys}
-        mine = [key for key, (_, claimed) in claims.items() if claimed]
-        ids = [key for key in mine if isinstance(key, int)]
+        found: dict[Key, Record | None] = {}
+        while keys:
+            claims = {key: self._cache.claim(key) for key in keys}
+            mine = [key for key, (_, claimed) in claims.items() if claimed]
+            self._ask({key: wanted[key] for key in mine}, deadline)
+            keys = []
+            for key, (future, claimed) in claims.items():
+                try:
+                    found[key] = _result(future, deadline)
+                except ProviderError as error:
+                    if isinstance(error, ProviderTimeout) and not claimed and deadline.left() > 0:
+                        keys.append(key)
+                    else:
+                        errors.append(error)
+        return found
+
+    def _ask(self, wanted: Mapping[Key, FoodQuery], deadline: Deadline) -> None:
+        """Bring the keys about that were claimed here."""
+        ids = [key for key in wanted if isinstance(key, int)]
         tasks = [
             partial(self._fetch, ids[i : i + MAX_IDS], deadline)
             for i in range(0, len(ids), MAX_IDS)
         ]
         tasks += [
-            partial(self._search, key, wanted[key], deadline)
-            for key in mine
+            partial(self._search, key, food, deadline)
+            for key, food in wanted.items()
             if not isinstance(key, int)
         ]
         self._side_by_side(tasks)
-        found: dict[Key, Record | None] = {}
-        for key, (future, _) in claims.items():
-            try:
-                found[key] = _result(future, deadline)
-            except ProviderError as error:
-                errors.append(error)
-        return found
 
     def _fetch(self, ids: Sequence[int], deadline: Deadline) -> None:
         def ask() -> Mapping[Hashable, Record | None]:
