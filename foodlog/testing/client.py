@@ -108,18 +108,23 @@ class Client:
         slow: Iterable[Mapping[str, Any]],
         quick: Iterable[Mapping[str, Any]],
         release: Callable[[list[testing.Result]], object],
+        hanging: int | None = None,
     ) -> tuple[list[testing.Result], list[testing.Result]]:
         """Send ``slow`` requests all at once and, while they hang, ``quick`` ones; hand the
         answers of those to ``release``, which lets the slow ones go; all answers.
 
-        Each request is the keyword arguments of :func:`falcon.testing.simulate_request`.
+        Where only ``hanging`` of the slow ones hang, the quick ones come once the others are
+        answered. Each request is the keyword arguments of :func:`falcon.testing.simulate_request`.
         """
 
         async def run() -> tuple[list[testing.Result], list[testing.Result]]:
-            hanging = [asyncio.ensure_future(self._send(**request)) for request in slow]
+            sent = [asyncio.ensure_future(self._send(**request)) for request in slow]
+            left = set(sent)
+            while hanging is not None and len(left) > hanging:
+                _, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
             answers = [await self._send(**request) for request in quick]
             release(answers)
-            return list(await asyncio.gather(*hanging)), answers
+            return list(await asyncio.gather(*sent)), answers
 
         return self._runner.run(run())
 

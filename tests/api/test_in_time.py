@@ -33,7 +33,7 @@ def upstreams():
         )
 
 
-def chain(folder, upstreams, deadline=1.5, breaker="{failures: 3, seconds: 60}", timeout=0.3):
+def chain(folder, upstreams, breaker="{failures: 3, seconds: 60}", timeout=10):
     """The configuration of the whole chain over these upstreams."""
     hf, ml, fdc = upstreams
     return embedded(
@@ -45,7 +45,7 @@ classifiers:
 nutrition:
   - {{use: usda, options: {{url: "{fdc.url}", api_key: {FDC_KEY}, timeout: {timeout}}}}}
   - {{use: food_table}}
-prediction: {{deadline: {deadline}, reserve: 0.3}}
+prediction: {{deadline: 60, reserve: 0.3}}
 breaker: {breaker}
 """,
     )
@@ -126,7 +126,7 @@ def test_with_every_upstream_hanging_an_answer_comes_and_then_nobody_is_asked(
 ):
     for stub in upstreams:
         stub.always(Reply(delay=60))
-    config = chain(tmp_path, upstreams, breaker="{failures: 2, seconds: 60}")
+    config = chain(tmp_path, upstreams, breaker="{failures: 2, seconds: 60}", timeout=0.3)
     with Client(config) as client:
         for _ in range(3):
             answer = client.predict(photo)
@@ -176,6 +176,7 @@ def test_hanging_analyses_hold_nobody_else_up_and_a_full_pool_says_so_at_once(tm
         f"""
 classifiers: [{{use: fake_classifier}}]
 concurrency: {{analyses: 4, analyses_queue: 4}}
+prediction: {{deadline: 60}}
 auth: {{secret: "{SECRET}"}}
 """,
     )
@@ -201,7 +202,7 @@ auth: {{secret: "{SECRET}"}}
         released = threading.Timer(30, gate.set)
         released.start()
 
-        hung, rest = client.beside([predict] * 100, others, lambda _: gate.set())
+        hung, rest = client.beside([predict] * 100, others, lambda _: gate.set(), hanging=8)
         released.cancel()
     assert [answer.status_code for answer in rest] == [200, 200, 401]
     statuses = [answer.status_code for answer in hung]
@@ -277,7 +278,7 @@ def test_storage_that_fails_is_a_503_without_its_reasons(tmp_path, photo):
 
 
 def test_a_photo_far_larger_than_the_model_needs_is_sent_smaller(tmp_path, upstreams):
-    with Client(chain(tmp_path, upstreams, timeout=10, deadline=12)) as client:
+    with Client(chain(tmp_path, upstreams)) as client:
         assert client.predict(photos.jpeg(3000, 2000)).status_code == 200
     (asked,) = upstreams[0].requests
     sent = verify(asked.body)
