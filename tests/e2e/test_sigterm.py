@@ -145,7 +145,7 @@ def test_a_client_that_never_finishes_does_not_keep_the_server_from_ending(new_s
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(
             b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
-            b"Expect: 100-continue\r\n\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\nExpect: 100-continue\r\n\r\n"
         )
         assert b" 100 " in connection.recv(1000), "the request has begun"
         connection.sendall(b"-")

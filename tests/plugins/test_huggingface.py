@@ -4,7 +4,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -356,9 +355,9 @@ def test_an_answer_that_comes_too_late_is_a_timeout(
     stub: HuggingFaceStub, router: HuggingFace, reply: Reply
 ) -> None:
     stub.always(reply)
-    started = monotonic()
-    assert isinstance(failure(router, timeout=0.3), ProviderTimeout)
-    assert monotonic() - started < 1.5
+    error = failure(router, timeout=0.3)
+    assert isinstance(error, ProviderTimeout)
+    assert "did not answer within 0.3 s" in str(error)
     assert len(stub.requests) == 1
 
 

@@ -38,7 +38,7 @@ def pantry() -> str:
 
 
 PANTRY = '''
-import time
+from threading import Event
 
 import foodlog
 from foodlog.errors import ProviderError
@@ -47,6 +47,7 @@ from foodlog.providers import Classifier, Fallback, NutritionSource, Storage
 from marshmallow import Schema, fields
 
 events = []
+waking = Event()
 
 
 class Recorded:
@@ -65,7 +66,8 @@ class Recorded:
         if mood == "buggy":
             raise ZeroDivisionError("by zero")
         if mood == "hung":
-            time.sleep(3)
+            waking.wait(30)
+            events.append(f"woke {self.name}")
 
     def close(self):
         events.append(f"closed {self.name}")
