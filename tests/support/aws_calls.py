@@ -8,12 +8,12 @@ from io import BytesIO
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
 from foodlog_plugins.aws_storage import AwsStorage
 
-KINDS = ("throttled", "timed out", "answer lost", "late")
+KINDS = ("throttled", "timed out", "answer lost", "late", "late, broken")
 
 
 def clients(storage: AwsStorage) -> tuple[Any, Any]:
@@ -35,8 +35,9 @@ def counted(storage: AwsStorage) -> Counter[str]:
 class Fault:
     """Lets calls of a storage fail: by their number (from 1), or all of them.
 
-    "answer lost": it was done. "late": it is done when :meth:`land` is called. ``calls``: how
-    many there were since ``script`` was set by :meth:`start`.
+    "answer lost": it was done. "late": it is done when :meth:`land` is called; "late, broken":
+    it is, too, and the answer is a 500. ``calls``: how many there were since ``script`` was set
+    by :meth:`start`; each try is one.
     """
 
     def __init__(self, storage: AwsStorage, script: Mapping[int, str] | str) -> None:
@@ -62,10 +63,14 @@ class Fault:
             return None
         if kind == "throttled":
             return throttled(request.url, event_name)
+        if kind == "unreachable":
+            raise EndpointConnectionError(endpoint_url=request.url)
         if kind == "answer lost":
             URLLib3Session().send(request)
         if kind.startswith("late"):
             self._late.append(request)
+        if kind.endswith("broken"):
+            return broken(request.url, event_name)
         raise ReadTimeoutError(endpoint_url=request.url)
 
 
@@ -80,6 +85,12 @@ def throttled(url: str, event_name: str) -> AWSResponse:
         return AWSResponse(url, 503, {}, Raw(body))
     body = b'{"__type": "com.amazonaws#ProvisionedThroughputExceededException"}'
     return AWSResponse(url, 400, {}, Raw(body))
+
+
+def broken(url: str, event_name: str) -> AWSResponse:
+    if ".s3." in event_name:
+        return AWSResponse(url, 500, {}, Raw(b"<Error><Code>InternalError</Code></Error>"))
+    return AWSResponse(url, 500, {}, Raw(b'{"__type": "com.amazonaws#InternalServerError"}'))
 
 
 NAMED_OTHERWISE = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -62,6 +63,17 @@ RETRY_AFTER = 1.0
 """Seconds; the SDK has already waited and tried again before anything gets here."""
 
 
+class Unsettled(ProviderTimeout):
+    """The service refused or could not be reached, but an earlier try may still be done.
+
+    To whoever must know what is stored it is a time-out; it is answered as a refusal.
+    """
+
+    status = ProviderError.status
+    code = ProviderError.code
+    title = ProviderError.title
+
+
 @contextmanager
 def aws_errors(service: str, resource: str) -> Iterator[None]:
     """Raise FoodLog's errors for the SDK's.
@@ -83,9 +95,9 @@ def aws_errors(service: str, resource: str) -> Iterator[None]:
         CredentialRetrievalError,
         TokenRetrievalError,
     ) as error:
-        raise ProviderError(NO_CREDENTIALS, permanent=True) from error
-    except BotoCoreError as error:
-        raise ProviderError(
+        raise Unsettled(NO_CREDENTIALS, permanent=True) from error
+    except BotoCoreError as error:  # the SDK does not say how often it has tried
+        raise Unsettled(
             f"{resource} cannot be reached ({type(error).__name__}). Check the network, "
             "storage.options.region and the endpoint URLs.",
             retry_after=RETRY_AFTER,
@@ -95,18 +107,25 @@ def aws_errors(service: str, resource: str) -> Iterator[None]:
 def refusal(error: ClientError, service: str, resource: str) -> FoodLogError:
     """The error for what the service answered."""
     code, message = code_of(error), message_of(error)
+    kind = Unsettled if _may_still_be_done(error) else ProviderError
     if code in THROTTLED:
-        return ProviderError(f"{resource} is throttled ({code}).", retry_after=RETRY_AFTER)
+        return kind(f"{resource} is throttled ({code}).", retry_after=RETRY_AFTER)
     if code == "ValidationException" and "size" in message:
         return TooLarge("The meal is larger than the 400 KB that can be stored of one.")
     if code == "ValidationException" and "esting" in message:
         return Unprocessable("The meal's data are nested too deeply to be stored.")
     if sentence := _way_out(code, f"{service}:{error.operation_name}", resource):
-        return ProviderError(sentence, permanent=True)
-    return ProviderError(
+        return kind(sentence, permanent=True)
+    return kind(
         f"{resource} answered {code} to {error.operation_name}: {message[:200]}",
         retry_after=RETRY_AFTER,
     )
+
+
+def _may_still_be_done(error: ClientError) -> bool:
+    """Whether the service has not refused every try before doing anything."""
+    metadata: Any = error.response.get("ResponseMetadata", {})
+    return bool(metadata.get("RetryAttempts")) or metadata.get("HTTPStatusCode", 0) >= 500
 
 
 def code_of(error: ClientError) -> str:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import (
@@ -27,8 +28,11 @@ Make = Callable[..., AwsStorage]
 TABLE = "The table Meals (storage.options.meals_table)"
 
 
-def answered(code: str, operation: str = "PutItem", message: str = "") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+def answered(
+    code: str, operation: str = "PutItem", message: str = "", **metadata: int
+) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
+    return ClientError(response, operation)
 
 
 def raised(error: Exception, service: str = "dynamodb") -> Exception:
@@ -88,6 +92,29 @@ def test_nobody_there_is_worth_another_try() -> None:
     assert isinstance(told, ProviderError)
     assert "cannot be reached" in str(told)
     assert told.retry_after == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        answered("ThrottlingException", RetryAttempts=1),
+        answered("InternalServerError", HTTPStatusCode=500, RetryAttempts=0),
+        EndpointConnectionError(endpoint_url="https://x.example"),
+    ],
+)
+def test_what_an_earlier_try_may_still_do_is_a_time_out_that_is_answered_as_a_refusal(
+    error: Exception,
+) -> None:
+    told = raised(error)
+    assert isinstance(told, ProviderTimeout)
+    assert (told.status, told.code, told.retry_after) == (503, "provider_unavailable", 1)
+    assert told.title == ProviderError.title
+
+
+def test_what_the_first_try_is_refused_is_surely_not_done() -> None:
+    for code in ("ThrottlingException", "AccessDeniedException"):
+        refused = answered(code, HTTPStatusCode=400, RetryAttempts=0)
+        assert not isinstance(raised(refused), ProviderTimeout)
 
 
 def test_an_unknown_answer_is_named() -> None:

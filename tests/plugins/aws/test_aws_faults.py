@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from aws_calls import KINDS, Fault
+from botocore.retries.standard import ExponentialBackoff
 
 from foodlog.concurrency import Deadline, Pool
 from foodlog.errors import ProviderError, ProviderTimeout
@@ -92,15 +93,29 @@ OF_ROW_AND_READING = [
     {3: first, 4: kind} for first in ("throttled", "answer lost", "late") for kind in KINDS[:2]
 ]
 OF_ROW_AND_DELETION = [{3: "throttled", 5: kind} for kind in KINDS]
+OF_TWO_TRIES = [
+    {3: first, 4: second}
+    for first in KINDS
+    for second in ("throttled", "broken", "unreachable", "timed out")
+]
+"""Faults at the SDK's first try to write the row, and at its second."""
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK tries again without waiting."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+
+
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(
-    ("scripts", "hit"),
+    ("scripts", "attempts", "hit"),
     [
-        (ALONE, {"GetItem", "PutObject", "PutItem"}),
-        (OF_PHOTO_AND_DELETION, {"PutObject", "DeleteObject"}),
-        (OF_ROW_AND_READING, {"PutItem", "GetItem"}),
-        (OF_ROW_AND_DELETION, {"PutItem", "DeleteObject"}),
+        (ALONE, 1, {"GetItem", "PutObject", "PutItem"}),
+        (OF_PHOTO_AND_DELETION, 1, {"PutObject", "DeleteObject"}),
+        (OF_ROW_AND_READING, 1, {"PutItem", "GetItem"}),
+        (OF_ROW_AND_DELETION, 1, {"PutItem", "DeleteObject"}),
+        (OF_TWO_TRIES, 2, {"PutItem"}),
     ],
 )
 def test_logging_a_meal_survives_faults_at_any_call(
@@ -109,13 +124,15 @@ def test_logging_a_meal_survives_faults_at_any_call(
     logs: Logs,
     photo: Photo,
     scripts: list[dict[int, str]],
+    attempts: int,
     hit: set[str],
 ) -> None:
-    faulty = on_moto()
+    faulty = on_moto(attempts=attempts)
     fault, faulty_log, log = Fault(faulty, {}), logs.over(faulty), logs.over(storage)
     failed = set()
     for script in scripts:
-        for lands_first in (True, False) if "late" in script.values() else (True,):
+        late = any(kind.startswith("late") for kind in script.values())
+        for lands_first in (True, False) if late else (True,):
             key = f"{script} {lands_first}"
             fault.start(script)
             acknowledged = attempt(faulty_log, photo, key)
@@ -201,6 +218,7 @@ def test_every_change_may_be_repeated_after_a_fault(
     assert state(storage) == after
 
 
+@pytest.mark.usefixtures("at_once")
 def test_the_sdk_repeats_a_call_whose_answer_was_lost_and_nobody_notices(
     on_moto: Make, storage: AwsStorage
 ) -> None:
