@@ -9,10 +9,10 @@ Times are ISO 8601 in UTC with ``+00:00``, as the Flask service wrote them; in t
 sort as text in the order of time.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from math import inf
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +20,10 @@ from foodlog.models import NUTRIENTS, Component, Label, Meal, Nutrients
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMPONENT = tuple(field.name for field in fields(Component))
+WHOLE_ENDS = 2**63
+"""No database and no JSON here has a whole number, as calories are rounded to, from this on."""
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+"""A number as text, which some old rows hold."""
 
 
 def to_record(meal: Meal) -> dict[str, Any]:
@@ -152,8 +156,10 @@ def _nutrients(facts: object, calories: object) -> Nutrients:
 
 
 def _amount(value: Any) -> float | None:
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+        value = float(value)
     # By its type, since a bool is an int too; NaN is in no range.
-    return value if type(value) in (int, float) and 0 <= value < inf else None
+    return value if type(value) in (int, float) and 0 <= value < WHOLE_ENDS else None
 
 
 def _component(entry: Mapping[str, Any]) -> Component:

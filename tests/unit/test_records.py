@@ -172,9 +172,18 @@ def test_calories_are_the_columns_where_the_facts_do_not_know(facts: object):
     assert from_record(record).nutrients == Nutrients(calories=250)
 
 
-@pytest.mark.parametrize("amount", ["12", float("nan"), float("inf"), -1, True, [1], None])
-def test_what_is_no_amount_is_unknown(amount: object):
-    record = {"id": "1", "nutrition_facts": {"proteins": amount, "fats": 2}}
+@pytest.mark.parametrize(
+    ("amount", "read"), [("450", 450), (" 3.5 ", 3.5), ("0", 0), ("12.0", 12), (10**15, 10**15)]
+)
+def test_an_amount_may_be_a_number_or_its_text(amount: object, read: float):
+    record = {"id": "1", "calories": amount, "nutrition_facts": {"proteins": amount}}
+    assert from_record(record).nutrients == Nutrients(calories=read, proteins=read)
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf"), 1e30, 2**64, -1, True, [1], None])
+@pytest.mark.parametrize("text", ["-1", "1e3", "12 kcal", "NaN", "", "\u0661", "9" * 13])
+def test_what_is_no_amount_is_unknown(amount: object, text: str):
+    record = {"id": "1", "nutrition_facts": {"proteins": amount, "fiber": text, "fats": 2}}
     assert from_record(record).nutrients == Nutrients(fats=2)
 
 
