@@ -2,7 +2,8 @@
 
 DynamoDB's numbers have 38 significant digits and exponents from -130 to 125: what fits comes
 back as it was. A number that does not fit is kept as its text under the type for bytes, which no
-other value uses. Unknown top-level values are left out, as the Flask service did.
+other value uses. A whole number of more than 64 bits comes back as a float, as JSON is read
+everywhere here. Unknown top-level values are left out, as the Flask service did.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ Item = dict[str, Any]
 
 WHOLE = 10**38
 """Whole numbers below this are written digit by digit: 38 is what DynamoDB holds exactly."""
+LEAST_WHOLE, GREATEST_WHOLE = -(2**63), 2**64 - 1
+"""Whole numbers between these are read as such; others orjson neither reads nor writes."""
 SMALLEST, LARGEST = -130, 125
 """Least and greatest exponent of ten of a number (DynamoDB's manual, "Supported data types")."""
 
@@ -82,14 +85,13 @@ def _value(attribute: Mapping[str, Any]) -> Any:
 
 def _number(text: str) -> int | float:
     number = Decimal(text)
-    whole = abs(number) < WHOLE and number == int(number)
+    whole = LEAST_WHOLE <= number <= GREATEST_WHOLE and number == int(number)
     return int(number) if whole else float(number)
 
 
-def _any_number(text: str) -> int | float | None:
-    for parse in (int, float):
-        try:
-            return parse(text)
-        except ValueError:
-            continue
-    return None  # bytes that are none of ours
+def _any_number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:  # bytes that are none of ours
+        return None
+    return number if isfinite(number) else None

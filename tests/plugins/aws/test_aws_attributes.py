@@ -1,6 +1,7 @@
 import math
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 from foodlog.errors import Unprocessable
 from foodlog_plugins.aws_storage.attributes import from_item, to_attribute, to_item
 
-numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+wholes = st.integers(-(2**63), 2**64 - 1)
+"""Those that are whole numbers in JSON, as it is read and written here."""
+numbers = wholes | st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
     st.none() | st.booleans() | numbers | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(min_size=1), inner),
@@ -22,7 +25,17 @@ def test_every_json_value_comes_back_exactly(value: Any) -> None:
     assert from_item(item) == {"metadata": {"value": value}}
 
 
-@given(numbers)
+@given(st.integers() | st.sampled_from([2**63, 2**64, 10**22, 10**38, -(10**39), 10**400]))
+def test_a_whole_number_is_read_as_one_only_where_json_has_it(number: int) -> None:
+    read = from_item(to_item({"metadata": {"value": number}}))["metadata"]["value"]
+    if -(2**63) <= number < 2**64:
+        assert (type(read), read) == (int, number)
+    else:
+        assert read == (float(number) if abs(number) < 10**308 else None)
+        assert orjson.loads(orjson.dumps(read)) == read
+
+
+@given(numbers | st.integers())
 def test_a_number_that_is_written_as_one_is_one_dynamodb_holds(number: float) -> None:
     attribute = to_attribute(number)
     digits = attribute.get("N", "0").lower().partition("e")[0].replace(".", "").lstrip("-0")
