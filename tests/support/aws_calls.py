@@ -96,6 +96,7 @@ def broken(url: str, event_name: str) -> AWSResponse:
 NAMED_OTHERWISE = {
     "HeadBucket": "ListBucket",
     "ListObjectsV2": "ListBucket",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
 }
 """Operations of S3 that need a permission of another name (AWS Service Authorization Reference,

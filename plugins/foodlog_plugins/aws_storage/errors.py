@@ -52,6 +52,8 @@ PERMISSIONS = {
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
     "s3:PutObject": "s3:PutObject (and s3:PutObjectAcl where an ACL is sent)",
 }
 """The IAM action of an operation, where it is called something else."""

@@ -50,6 +50,7 @@ def _to_make(
         make_bucket += [
             "s3:GetBucketOwnershipControls",
             "s3:PutBucketOwnershipControls",
+            "s3:GetBucketPublicAccessBlock",
             "s3:PutBucketPublicAccessBlock",
         ]
     make_table = ["dynamodb:DescribeTable", "dynamodb:CreateTable"]

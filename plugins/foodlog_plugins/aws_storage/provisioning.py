@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 POLL_SECONDS = 5.0
+UNSEEN_POLLS = 12
+"""How often in a row what was asked for may not be seen: a description lags behind by seconds."""
+MISSING = "not there"
+USABLE = {"ACTIVE", "UPDATING"}
+"""Status of a table that may be read and written (DynamoDB API, "TableDescription")."""
 
 Pause = Callable[[float], None]
 Report = Callable[[str], None]
@@ -79,6 +84,22 @@ def _plan_bucket(made: Plan, s3: "S3Client", region: str, options: Mapping[str, 
                 f"{resource} has ACLs disabled: set storage.options.acl (AWS_S3_ACL) to private, "
                 "or leave it empty and let a bucket policy decide."
             )
+        elif public and _blocks_acls(s3, bucket):
+            _plan_opening(made, s3, bucket, resource)
+
+
+def _plan_opening(made: Plan, s3: "S3Client", bucket: str, resource: str) -> None:
+    """A bucket that is not empty may hold what nobody is to see; it is left as it is."""
+    if s3.list_objects_v2(Bucket=bucket, MaxKeys=1).get("Contents"):
+        made.notes.append(
+            f"{resource} blocks public ACLs: allow them (Block Public Access), or set "
+            "storage.options.acl (AWS_S3_ACL) to private for signed URLs."
+        )
+        return
+    how = "allow public photos, as storage.options.acl asks, in the bucket"
+    made.steps.append(
+        Step(f"{how} {bucket}, which is empty", lambda report: _open_bucket(s3, bucket))
+    )
 
 
 def _bucket_exists(s3: "S3Client", bucket: str) -> bool:
@@ -101,6 +122,16 @@ def _takes_acls(s3: "S3Client", bucket: str) -> bool:
     return all(rule["ObjectOwnership"] != "BucketOwnerEnforced" for rule in controls["Rules"])
 
 
+def _blocks_acls(s3: "S3Client", bucket: str) -> bool:
+    try:
+        block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    except ClientError as error:
+        if code_of(error) != "NoSuchPublicAccessBlockConfiguration":
+            raise
+        return False
+    return bool(block.get("BlockPublicAcls") or block.get("IgnorePublicAcls"))
+
+
 def _make_bucket(s3: "S3Client", bucket: str, region: str, public: bool) -> None:
     more: dict[str, Any] = {}
     if region != "us-east-1":
@@ -109,16 +140,21 @@ def _make_bucket(s3: "S3Client", bucket: str, region: str, public: bool) -> None
         more["ObjectOwnership"] = "BucketOwnerPreferred"
     with aws_errors("s3", f"The bucket {bucket} (storage.options.bucket)"):
         s3.create_bucket(Bucket=bucket, **more)
-        if public:
-            s3.put_public_access_block(
-                Bucket=bucket,
-                PublicAccessBlockConfiguration={
-                    "BlockPublicAcls": False,
-                    "IgnorePublicAcls": False,
-                    "BlockPublicPolicy": True,
-                    "RestrictPublicBuckets": True,
-                },
-            )
+    if public:
+        _open_bucket(s3, bucket)
+
+
+def _open_bucket(s3: "S3Client", bucket: str) -> None:
+    with aws_errors("s3", f"The bucket {bucket} (storage.options.bucket)"):
+        s3.put_public_access_block(
+            Bucket=bucket,
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": False,
+                "IgnorePublicAcls": False,
+                "BlockPublicPolicy": True,
+                "RestrictPublicBuckets": True,
+            },
+        )
 
 
 class HashTable:
@@ -139,6 +175,10 @@ class HashTable:
                 "Name another table there; `foodlog aws init` makes it.",
                 permanent=True,
             )
+        elif description["TableStatus"] not in USABLE:
+            made.steps.append(
+                Step(f"wait until the table {self.name} can be used, and complete it", self.finish)
+            )
         else:
             self.add_parts_to(made, description)
 
@@ -157,36 +197,56 @@ class HashTable:
 
     def make(self, report: Report) -> None:
         """Make the table and wait until it can be used."""
+        definition = self.definition()
         with self.table.errors():
             self.client.create_table(
                 TableName=self.name,
                 KeySchema=[{"AttributeName": self.table.key, "KeyType": "HASH"}],
                 BillingMode="PAY_PER_REQUEST",
-                **self.definition(),
+                **definition,
             )
+        self.wait(report, *_indexes(definition))
+
+    def finish(self, report: Report) -> None:
+        """Wait until a table that is being made can be used, and do what it lacks then."""
         self.wait(report)
+        lacking = Plan()
+        self.add_to(lacking)
+        for step in lacking.steps:
+            report(step.description)
+            step.run(report)
 
     def definition(self) -> dict[str, Any]:
         """What else there is to say when the table is made."""
         return {"AttributeDefinitions": _text_attributes(self.table.key)}
 
-    def wait(self, report: Report) -> None:
-        """Wait until the table and its indexes are usable, and say every few seconds how it is."""
-        started = time.monotonic()
-        while pending := self.pending():
-            report(f"{pending}, {time.monotonic() - started:.0f} s")
+    def wait(self, report: Report, *indexes: str) -> None:
+        """Wait until the table and its indexes, ``indexes`` among them, are usable.
+
+        Says every few seconds how it is. Raises ProviderError for what is not there: it may be
+        unseen for a while after it was made, but not for longer.
+        """
+        started, unseen = time.monotonic(), 0
+        while pending := self.pending(*indexes):
+            missing = [name for name, status in pending.items() if status == MISSING]
+            unseen = unseen + 1 if missing else 0
+            if unseen > UNSEEN_POLLS:
+                raise ProviderError(
+                    f"{self.table.resource}: {missing[0]} is not there; it was not made, or was "
+                    "deleted meanwhile. Run `foodlog aws init` again.",
+                    permanent=True,
+                )
+            told = ", ".join(f"{name} is {status}" for name, status in pending.items())
+            report(f"{told}, {time.monotonic() - started:.0f} s")
             self._pause(POLL_SECONDS)
 
-    def pending(self) -> str | None:
-        """What is not usable yet, in words; None where all is."""
-        description = self.describe()
-        if description is None:
-            raise ProviderError(f"{self.table.resource} was deleted meanwhile.", permanent=True)
-        for part in [description, *description.get("GlobalSecondaryIndexes", [])]:
-            status = part.get("TableStatus") or part.get("IndexStatus")
-            if status != "ACTIVE":
-                return f"{part.get('IndexName', self.name)} is {status}"
-        return None
+    def pending(self, *indexes: str) -> dict[str, str]:
+        """Table and indexes that are not usable yet, and their status."""
+        description = self.describe() or {}
+        found = {name: index["IndexStatus"] for name, index in _indexes(description).items()}
+        table = {self.name: description.get("TableStatus", MISSING)}
+        statuses = table | dict.fromkeys(indexes, MISSING) | found
+        return {name: status for name, status in statuses.items() if status != "ACTIVE"}
 
 
 class MealsTable(HashTable):
@@ -210,7 +270,7 @@ class MealsTable(HashTable):
             made.steps.append(
                 Step(f"write consumed_at into {lacking} rows of {self.name}", self.complete)
             )
-        found = {i["IndexName"]: i for i in description.get("GlobalSecondaryIndexes", [])}
+        found = _indexes(description)
         if self.index not in found:
             made.steps.append(
                 Step(
@@ -225,7 +285,12 @@ class MealsTable(HashTable):
                 permanent=True,
             )
         elif found[self.index]["IndexStatus"] != "ACTIVE":
-            made.steps.append(Step(f"wait until the index {self.index} is built", self.wait))
+            made.steps.append(
+                Step(
+                    f"wait until the index {self.index} is built",
+                    lambda report: self.wait(report, self.index),
+                )
+            )
 
     def complete(self, report: Report) -> None:
         """Write the time the index sorts by where it is missing or written in another way."""
@@ -248,7 +313,7 @@ class MealsTable(HashTable):
                 AttributeDefinitions=_text_attributes("id", "user_id", "consumed_at"),
                 GlobalSecondaryIndexUpdates=[{"Create": index}],
             )
-        self.wait(report)
+        self.wait(report, self.index)
 
     def _incomplete(self) -> Iterator[tuple[dict[str, Any], str]]:
         rows = self.table.scan(ProjectionExpression="id, user_id, consumed_at, created_at")
@@ -293,6 +358,11 @@ class MealsTable(HashTable):
             keys == [key["AttributeName"] for key in wanted["KeySchema"]]
             and found["Projection"]["ProjectionType"] == "ALL"
         )
+
+
+def _indexes(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The global indexes of a definition or a description, by name."""
+    return {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes", [])}
 
 
 def _text_attributes(*names: str) -> list[Any]:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aws_calls import throttled
+from botocore.awsrequest import AWSResponse
 from botocore.stub import Stubber
 
 from foodlog.errors import ProviderError
@@ -93,11 +95,56 @@ def test_a_bucket_with_acls_disabled_is_noted_and_left_as_it_is(
             s3.add_response("get_bucket_ownership_controls", rules)
         else:
             s3.add_client_error("get_bucket_ownership_controls", "OwnershipControlsNotFoundError")
+        if not noted:
+            s3.add_client_error("get_public_access_block", "NoSuchPublicAccessBlockConfiguration")
         for _ in range(2):
             dynamodb.add_client_error("describe_table", "ResourceNotFoundException")
         planned = storage.plan()
     assert len(planned.steps) == 2
     assert ["AWS_S3_ACL" in note for note in planned.notes] == ([True] if noted else [])
+
+
+def test_a_bucket_whose_making_was_interrupted_is_opened(on_moto: Make) -> None:
+    storage = on_moto()
+    steps = storage.plan().steps
+
+    def refuse(request: Any, **_: Any) -> AWSResponse:
+        return throttled(request.url, "before-send.s3.PutPublicAccessBlock")
+
+    events, event = storage.clients.s3.meta.events, "before-send.s3.PutPublicAccessBlock"
+    events.register(event, refuse)
+    with pytest.raises(ProviderError, match="throttled"):
+        steps[0].run(lambda line: None)
+    events.unregister(event, refuse)
+    bucket = storage.options["bucket"]
+    block_by_default(storage)
+    step = storage.plan().steps[0]
+    assert step.description == (
+        f"allow public photos, as storage.options.acl asks, in the bucket {bucket}, which is empty"
+    )
+    step.run(lambda line: None)
+    assert ["table" in step.description for step in storage.plan().steps] == [True, True]
+
+
+def block_by_default(storage: AwsStorage) -> None:
+    """As S3 does with every new bucket, and moto does not."""
+    everything = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy")
+    storage.clients.s3.put_public_access_block(
+        Bucket=storage.options["bucket"],
+        PublicAccessBlockConfiguration=dict.fromkeys(everything, True),  # type: ignore[misc]
+    )
+
+
+def test_a_bucket_that_holds_something_is_never_opened(on_moto: Make) -> None:
+    storage = on_moto()
+    storage.plan().steps[0].run(lambda line: None)
+    storage.photos.put("ann/1.jpg", b"1", "image/jpeg")
+    block_by_default(storage)
+    planned = storage.plan()
+    assert ["table" in step.description for step in planned.steps] == [True, True]
+    (note,) = planned.notes
+    assert "blocks public ACLs" in note
+    assert "AWS_S3_ACL" in note
 
 
 def test_rows_are_completed_where_their_time_is_missing_or_written_otherwise(
@@ -212,11 +259,98 @@ def test_an_index_that_is_being_built_is_waited_for(make: Make) -> None:
 def test_a_table_deleted_while_it_is_waited_for_is_said(make: Make) -> None:
     storage = make(acl="private")
     building = {**ACTIVE, "GlobalSecondaryIndexes": [{**INDEX, "IndexStatus": "CREATING"}]}
-    (step,) = planned(storage, building)
+    pauses: list[float] = []
+    (step,) = planned(storage, building, pause=pauses.append)
     with Stubber(storage.clients.dynamodb) as dynamodb:
-        dynamodb.add_client_error("describe_table", "ResourceNotFoundException")
+        for _ in range(13):
+            dynamodb.add_client_error("describe_table", "ResourceNotFoundException")
         with pytest.raises(ProviderError, match="deleted meanwhile"):
             step.run(lambda line: None)
+        dynamodb.assert_no_pending_responses()
+    assert pauses == [5.0] * 12, "a minute, in which it may come into sight"
+
+
+KEYS = {
+    "AttributeDefinitions": [{"AttributeName": "email", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}],
+}
+
+
+def test_a_table_that_is_not_seen_at_once_is_waited_for(make: Make) -> None:
+    storage = make(acl="private", users_table="Users")
+    with Stubber(storage.clients.s3) as s3, Stubber(storage.clients.dynamodb) as dynamodb:
+        s3.add_response("head_bucket", {})
+        for _ in range(2):
+            dynamodb.add_client_error("describe_table", "ResourceNotFoundException")
+        pauses: list[float] = []
+        steps = plan(storage.clients, storage.options, HISTORY_INDEX, pauses.append).steps
+        dynamodb.add_response("create_table", {})
+        dynamodb.add_client_error("describe_table", "ResourceNotFoundException")
+        for status in ("CREATING", "ACTIVE"):
+            dynamodb.add_response("describe_table", {"Table": {"TableStatus": status}})
+        said: list[str] = []
+        steps[1].run(said.append)
+        dynamodb.assert_no_pending_responses()
+    assert said == ["Users is not there, 0 s", "Users is CREATING, 0 s"]
+    assert pauses == [5.0, 5.0]
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_an_index_that_is_not_seen_is_not_taken_for_built(make: Make, comes: bool) -> None:
+    storage = make(acl="private", meals_table="Meals")
+    pauses: list[float] = []
+    (step,) = planned(storage, ACTIVE, pause=pauses.append)
+    with Stubber(storage.clients.dynamodb) as dynamodb:
+        dynamodb.add_response("update_table", {})
+        for _ in range(12 + (not comes)):
+            dynamodb.add_response("describe_table", {"Table": ACTIVE})
+        for status in ("CREATING", "ACTIVE") if comes else ():
+            index = {**INDEX, "IndexStatus": status}
+            table = {**ACTIVE, "GlobalSecondaryIndexes": [index]}
+            dynamodb.add_response("describe_table", {"Table": table})
+        if comes:
+            step.run(lambda line: None)
+        else:
+            with pytest.raises(ProviderError, match=f"Meals.*: {HISTORY_INDEX} is not there"):
+                step.run(lambda line: None)
+        dynamodb.assert_no_pending_responses()
+    assert len(pauses) == 12 + comes
+
+
+def test_tables_that_are_still_being_made_are_waited_for_and_completed(make: Make) -> None:
+    """As after an init that was stopped: nothing can be read of a table before it is there."""
+    storage = make(acl="private", meals_table="Meals", users_table="Users")
+    creating, users = {**ACTIVE, "TableStatus": "CREATING"}, {**ACTIVE, **KEYS}
+    pauses: list[float] = []
+    with Stubber(storage.clients.s3) as s3, Stubber(storage.clients.dynamodb) as dynamodb:
+        s3.add_response("head_bucket", {})
+        dynamodb.add_response("describe_table", {"Table": creating})
+        dynamodb.add_response("describe_table", {"Table": {**users, "TableStatus": "CREATING"}})
+        steps = plan(storage.clients, storage.options, HISTORY_INDEX, pauses.append).steps
+        assert [step.description for step in steps] == [
+            "wait until the table Meals can be used, and complete it",
+            "wait until the table Users can be used, and complete it",
+        ]
+        indexed = {**ACTIVE, "GlobalSecondaryIndexes": [INDEX]}
+        for table in (creating, ACTIVE, ACTIVE):
+            dynamodb.add_response("describe_table", {"Table": table})
+        dynamodb.add_response("scan", {"Items": []})
+        dynamodb.add_response("update_table", {})
+        dynamodb.add_response("describe_table", {"Table": indexed})
+        said: list[str] = []
+        steps[0].run(said.append)
+        dynamodb.assert_no_pending_responses()
+    assert said == [
+        "Meals is CREATING, 0 s",
+        f"add the index {HISTORY_INDEX} to Meals (the table stays in use)",
+    ]
+    assert pauses == [5.0]
+
+
+def test_a_table_that_is_being_changed_is_in_use(make: Make) -> None:
+    storage = make(acl="private")
+    indexed = {**ACTIVE, "TableStatus": "UPDATING", "GlobalSecondaryIndexes": [INDEX]}
+    assert planned(storage, indexed) == []
 
 
 @pytest.mark.parametrize(
@@ -241,14 +375,25 @@ def test_a_table_with_another_key_is_refused(make: Make) -> None:
         planned(make(acl="private"), {**ACTIVE, "KeySchema": keys})
 
 
-@pytest.mark.parametrize("operation", ["head_bucket", "get_bucket_ownership_controls"])
-def test_planning_says_which_permission_is_missing(make: Make, operation: str) -> None:
+@pytest.mark.parametrize(
+    ("operation", "permission"),
+    [
+        ("head_bucket", "ListBucket"),
+        ("get_bucket_ownership_controls", "GetBucketOwnershipControls"),
+        ("get_public_access_block", "GetBucketPublicAccessBlock"),
+    ],
+)
+def test_planning_says_which_permission_is_missing(
+    make: Make, operation: str, permission: str
+) -> None:
     storage = make()
     with Stubber(storage.clients.s3) as s3:
         if operation != "head_bucket":
             s3.add_response("head_bucket", {})
+        if operation == "get_public_access_block":
+            s3.add_client_error("get_bucket_ownership_controls", "OwnershipControlsNotFoundError")
         s3.add_client_error(operation, "AccessDenied")
-        with pytest.raises(ProviderError, match="permission s3:"):
+        with pytest.raises(ProviderError, match=f"permission s3:{permission} is missing"):
             storage.plan()
 
 
