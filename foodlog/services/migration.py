@@ -58,8 +58,11 @@ class Migration:
         ]
 
     def _copy_user(self, user: User) -> None:
-        with self._refusals(f"The user {user.id}"):
-            self._target.users.add(user)
+        plain = _plain(user)
+        # Of accounts whose e-mails differ in capitals alone, the one without keeps the address.
+        if user == plain or self._source.users.get(plain.email) in (None, user):
+            with self._refusals(f"The user {user.id}"):
+                self._target.users.add(plain)
 
     def _copy_photo(self, photo: StoredPhoto) -> None:
         if found := self._source.photos.get(photo.key):
@@ -90,7 +93,7 @@ class Migration:
         return replace(meal, photo_key=key, image_url=None)
 
     def _user(self, user: User) -> str | None:
-        same = self._target.users.get(user.email) == user
+        same = self._target.users.get(user.email.lower()) == _plain(user)
         return None if same else self._difference(f"The user {user.id}")
 
     def _photo(self, photo: StoredPhoto) -> str | None:
@@ -117,6 +120,11 @@ class Migration:
             if sentence is not None:
                 said.append(sentence)
         return said
+
+
+def _plain(user: User) -> User:
+    """With the e-mail in lower case, as accounts are looked up; old ones may have capitals."""
+    return replace(user, email=user.email.lower())
 
 
 def _in_threads(work: Callable[[T], str | None], items: Iterable[T]) -> Iterator[str | None]:

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -103,6 +104,37 @@ def test_nothing_in_the_target_is_overwritten_and_the_difference_is_told(
     ]
     assert target.users.get(USER.email) == other_user
     assert target.meals.get("1") == other_meal
+
+
+class Capitals(MemoryStorage):
+    """Holds accounts under their e-mail as it was typed, as the Flask service did."""
+
+    def __init__(self, *users: User) -> None:
+        super().__init__()
+        self.users = self
+        self._accounts = {user.email: user for user in users}
+
+    def get(self, email: str) -> User | None:
+        return self._accounts.get(email.lower())
+
+    def scan(self) -> Iterator[User]:
+        return iter(self._accounts.values())
+
+
+def test_an_email_arrives_in_lower_case() -> None:
+    typed = replace(USER, email="Ann@Example.com")
+    target = MemoryStorage()
+    assert migrate(Capitals(typed), target) == SAME
+    assert list(target.users.scan()) == [USER]
+    assert migrate(Capitals(typed, USER), target) == SAME, "as where moving them was stopped"
+
+
+def test_of_accounts_with_one_email_the_one_in_lower_case_arrives() -> None:
+    other = replace(USER, id="eve", email="Ann@Example.com")
+    target = MemoryStorage()
+    told = migrate(Capitals(other, USER), target)
+    assert told == ["The user eve is missing in the target, or differs."]
+    assert list(target.users.scan()) == [USER]
 
 
 def test_photos_are_compared_byte_by_byte(source: MemoryStorage) -> None:

@@ -59,6 +59,7 @@ def _to_make(
         _allow("MakeBucket", make_bucket, bucket),
         _allow("MakeTables", make_table, meals, users),
         _allow("AddIndex", add_index, meals),
+        _allow("LowerEmails", [*GET_AND_PUT, "dynamodb:DeleteItem", "dynamodb:Scan"], users),
     ]
 
 

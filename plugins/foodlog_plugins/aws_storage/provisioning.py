@@ -2,7 +2,7 @@
 
 Planning changes nothing. Every step may be repeated, and stopped at any time. Rows that lack the
 time the index sorts by are completed before the index is made, so an index that this made holds
-every row of every user.
+every row of every user. Accounts are put under their e-mail in lower case, as they are looked up.
 """
 
 import time
@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 
 from foodlog.errors import ProviderError
 from foodlog.records import from_record, time_text
-from foodlog_plugins.aws_storage.attributes import to_attribute
+from foodlog_plugins.aws_storage.attributes import Item, to_attribute
 from foodlog_plugins.aws_storage.clients import Clients
 from foodlog_plugins.aws_storage.errors import aws_errors, code_of
-from foodlog_plugins.aws_storage.table import Table
+from foodlog_plugins.aws_storage.table import Table, held
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -63,7 +63,7 @@ def plan(
     meals = Table(dynamodb, options["meals_table"], "id", "storage.options.meals_table")
     users = Table(dynamodb, options["users_table"], "email", "storage.options.users_table")
     MealsTable(meals, pause, index).add_to(made)
-    HashTable(users, pause).add_to(made)
+    UsersTable(users, pause).add_to(made)
     return made
 
 
@@ -329,17 +329,15 @@ class MealsTable(HashTable):
             unchanged = "attribute_exists(id) AND consumed_at = :old"
             values[":old"] = to_attribute(row["consumed_at"])
         with self.table.errors():
-            try:
-                self.client.update_item(
+            held(
+                lambda: self.client.update_item(
                     TableName=self.name,
                     Key={"id": to_attribute(row["id"])},
                     UpdateExpression="SET consumed_at = :new",
                     ConditionExpression=unchanged,
                     ExpressionAttributeValues=values,
                 )
-            except ClientError as error:
-                if code_of(error) != "ConditionalCheckFailedException":
-                    raise
+            )
 
     def _index(self) -> dict[str, Any]:
         return {
@@ -358,6 +356,77 @@ class MealsTable(HashTable):
             keys == [key["AttributeName"] for key in wanted["KeySchema"]]
             and found["Projection"]["ProjectionType"] == "ALL"
         )
+
+
+class UsersTable(HashTable):
+    """The accounts' table: the Flask service left e-mails as they were typed."""
+
+    def add_parts_to(self, made: Plan, description: Mapping[str, Any]) -> None:
+        """Plan to write e-mails in lower case, and say of whom that cannot be done."""
+        free, taken = self._capitalised()
+        if free:
+            told = f"write {len(free)} e-mail addresses of {self.name} in lower case"
+            made.steps.append(Step(told, self.lower))
+        made.notes.extend(map(self._told, taken))
+
+    def lower(self, report: Report) -> None:
+        """Move accounts to their e-mail in lower case: first the new row, then not the old one."""
+        for account in self._capitalised()[0]:
+            if self._put(account) or self._owner(account) == _text(account, "id"):
+                self.table.delete(_text(account, "email"))
+            else:
+                report(self._told(account))
+
+    def _capitalised(self) -> tuple[list[Item], list[Item]]:
+        """Accounts with capitals in their e-mail: those that may lose them, and those of whom
+        another account has that e-mail. Of several the oldest may."""
+        owners: dict[str, str] = {}
+        free: list[Item] = []
+        taken: list[Item] = []
+        for account in sorted(self._accounts(), key=_age):
+            lower, user_id = _text(account, "email").lower(), _text(account, "id")
+            owner = owners.setdefault(lower, self._owner(account) or user_id)
+            (free if owner == user_id else taken).append(account)
+        return free, taken
+
+    def _accounts(self) -> Iterator[Item]:
+        """With capitals in their e-mail; with all that the rows hold, whatever it is."""
+        pages = self.client.get_paginator("scan")
+        with self.table.errors():
+            for page in pages.paginate(TableName=self.name, ConsistentRead=True):
+                for item in page["Items"]:
+                    if item["email"]["S"] != item["email"]["S"].lower():
+                        yield item
+
+    def _owner(self, account: Item) -> str | None:
+        """The id of the account that has this one's e-mail in lower case."""
+        found = self.table.get(_text(account, "email").lower())
+        return None if found is None else str(found.get("id", ""))
+
+    def _put(self, account: Item) -> bool:
+        lower = {"S": _text(account, "email").lower()}
+        with self.table.errors():
+            return held(
+                lambda: self.client.put_item(
+                    TableName=self.name,
+                    Item={**account, "email": lower},
+                    ConditionExpression="attribute_not_exists(email)",
+                )
+            )
+
+    def _told(self, account: Item) -> str:
+        return (
+            f"The account {_text(account, 'id')} in {self.name} has the e-mail of another one, but "
+            "for upper and lower case: it cannot log in until it gets an e-mail of its own."
+        )
+
+
+def _text(item: Item, name: str) -> str:
+    return str(item.get(name, {}).get("S", ""))
+
+
+def _age(account: Item) -> tuple[str, str]:
+    return _text(account, "created_at"), _text(account, "id")
 
 
 def _indexes(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """One DynamoDB table with a single hash key: the calls both stores are made of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -49,7 +49,7 @@ class Table:
         names = {"#key": self.key, "#version": "version"}
         more: dict[str, Any] = {"ExpressionAttributeValues": to_item(values)} if values else {}
         with self.errors():
-            return _held(
+            return held(
                 lambda: self.client.put_item(
                     TableName=self.name,
                     Item=to_item(record),
@@ -81,7 +81,8 @@ class Table:
         self.delete(PROBE)
 
 
-def _held(write: Any) -> bool:
+def held(write: Callable[[], object]) -> bool:
+    """Whether the condition of a conditional write held."""
     try:
         write()
     except ClientError as error:

@@ -15,6 +15,7 @@ from foodlog.testing.aws import HOW_TO_GET_DYNALITE, dynalite, dynalite_is_missi
 from foodlog_plugins.aws_storage import AwsStorage
 from foodlog_plugins.aws_storage.provisioning import plan
 from foodlog_plugins.aws_storage.storage import HISTORY_INDEX
+from foodlog_plugins.aws_storage.table import Table
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -88,7 +89,8 @@ class Shared:
     def empty(self, endpoint: str) -> None:
         storage = self._made[endpoint]
         left = [(storage.meals.delete, meal.id) for meal in storage.meals.scan()]
-        left += [(storage.users.delete, user.email) for user in storage.users.scan()]
+        accounts = Table(storage.clients.dynamodb, storage.options["users_table"], "email", "")
+        left += [(accounts.delete, row["email"]) for row in accounts.scan()]
         left += [(storage.photos.delete, photo.key) for photo in storage.photos.list()]
         if len(left) > self.MOST:
             self.close()

@@ -91,6 +91,8 @@ def test_the_policy_for_init_gives_what_is_needed_and_no_more(on_moto: Make, acl
     iam.policy = None
     drop_index(storage)
     client.put_item(TableName=table, Item={"id": {"S": "a"}, "user_id": {"S": "ann"}})
+    email = {"email": {"S": "Ann@Example.com"}, "id": {"S": "ann"}}
+    client.put_item(TableName=storage.options["users_table"], Item=email)
     iam.needed.clear()
     iam.policy = policy
     init()

@@ -1,6 +1,8 @@
 """What `foodlog aws init` finds missing, and makes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,14 +110,11 @@ def test_a_bucket_whose_making_was_interrupted_is_opened(on_moto: Make) -> None:
     storage = on_moto()
     steps = storage.plan().steps
 
-    def refuse(request: Any, **_: Any) -> AWSResponse:
-        return throttled(request.url, "before-send.s3.PutPublicAccessBlock")
-
-    events, event = storage.clients.s3.meta.events, "before-send.s3.PutPublicAccessBlock"
-    events.register(event, refuse)
-    with pytest.raises(ProviderError, match="throttled"):
+    with (
+        refusing(storage.clients.s3, "PutPublicAccessBlock"),
+        pytest.raises(ProviderError, match="throttled"),
+    ):
         steps[0].run(lambda line: None)
-    events.unregister(event, refuse)
     bucket = storage.options["bucket"]
     block_by_default(storage)
     step = storage.plan().steps[0]
@@ -124,6 +123,19 @@ def test_a_bucket_whose_making_was_interrupted_is_opened(on_moto: Make) -> None:
     )
     step.run(lambda line: None)
     assert ["table" in step.description for step in storage.plan().steps] == [True, True]
+
+
+@contextmanager
+def refusing(client: Any, operation: str) -> Iterator[None]:
+    """The operation is throttled."""
+    event = f"before-send.{client.meta.service_model.service_name}.{operation}"
+
+    def refuse(request: Any, event_name: str, **_: Any) -> AWSResponse:
+        return throttled(request.url, event_name)
+
+    client.meta.events.register(event, refuse)
+    yield
+    client.meta.events.unregister(event, refuse)
 
 
 def block_by_default(storage: AwsStorage) -> None:
@@ -206,6 +218,7 @@ def planned(storage: AwsStorage, *tables: dict[str, Any], pause: Any = None) -> 
             dynamodb.add_response("scan", {"Items": []})
             users = [{"AttributeName": "email", "KeyType": "HASH"}]
             dynamodb.add_response("describe_table", {"Table": {**ACTIVE, "KeySchema": users}})
+            dynamodb.add_response("scan", {"Items": []})
         made = plan(storage.clients, storage.options, HISTORY_INDEX, pause)
     return made.steps
 
@@ -415,3 +428,104 @@ def test_a_refused_update_of_a_row_is_said(storage: AwsStorage) -> None:
         stubber.add_client_error("update_item", "AccessDeniedException")
         with pytest.raises(ProviderError, match="dynamodb:UpdateItem"):
             step.run(lambda line: None)
+
+
+ACCOUNT = {
+    "id": "u-dan",
+    "email": "Dan@Example.com",
+    "created_at": "2022-01-01T07:00:00+00:00",
+    "password_hash": "scrypt:32768:8:1$salt$hash",
+}
+
+
+def put_accounts(storage: AwsStorage, *accounts: dict[str, Any]) -> None:
+    for account in accounts:
+        storage.clients.dynamodb.put_item(
+            TableName=storage.options["users_table"],
+            # Of a type that only a row taken as it is keeps.
+            Item={**to_item(account), "roles": {"NS": ["1", "2"]}},
+        )
+
+
+def accounts_of(storage: AwsStorage) -> dict[str, str]:
+    """E-mails and the ids that have them."""
+    return {user.email: user.id for user in storage.users.scan()}
+
+
+def test_emails_are_written_in_lower_case_and_the_rest_of_the_row_stays(
+    storage: AwsStorage,
+) -> None:
+    put_accounts(storage, ACCOUNT, {**ACCOUNT, "id": "u-ann", "email": "ann@example.com"})
+    assert storage.users.get("dan@example.com") is None
+    planned = storage.plan()
+    table = storage.options["users_table"]
+    (step,) = planned.steps
+    assert step.description == f"write 1 e-mail addresses of {table} in lower case"
+    assert planned.notes == []
+    assert "Dan@Example.com" in accounts_of(storage), "planning changes nothing"
+    said: list[str] = []
+    step.run(said.append)
+    assert accounts_of(storage) == {"dan@example.com": "u-dan", "ann@example.com": "u-ann"}
+    key = {"email": {"S": "dan@example.com"}}
+    item = storage.clients.dynamodb.get_item(TableName=table, Key=key)["Item"]
+    assert item == {**to_item(ACCOUNT), **key, "roles": {"NS": ["1", "2"]}}
+    assert storage.plan().steps == []
+    step.run(said.append)
+    assert said == [], "and may be repeated"
+
+
+def test_writing_emails_goes_on_after_it_was_stopped(storage: AwsStorage) -> None:
+    put_accounts(storage, ACCOUNT)
+    with refusing(storage.clients.dynamodb, "DeleteItem"), pytest.raises(ProviderError):
+        storage.plan().steps[0].run(lambda line: None)
+    assert set(accounts_of(storage)) == {"Dan@Example.com", "dan@example.com"}
+    changed = replace(storage.users.get("dan@example.com"), password_hash="new")  # type: ignore[type-var]
+    storage.users.replace(changed)
+    planned = storage.plan()
+    assert (len(planned.steps), planned.notes) == (1, [])
+    planned.steps[0].run(lambda line: None)
+    assert [*storage.users.scan()] == [changed], "what was changed since is kept"
+
+
+def test_of_accounts_with_one_email_the_plain_one_and_then_the_oldest_has_it(
+    storage: AwsStorage,
+) -> None:
+    put_accounts(
+        storage,
+        {**ACCOUNT, "id": "u-plain", "email": "dan@example.com", "created_at": "2024"},
+        ACCOUNT,
+        {**ACCOUNT, "id": "u-young", "email": "EVE@example.com", "created_at": "2023"},
+        {**ACCOUNT, "id": "u-old", "email": "Eve@example.com", "created_at": "2022"},
+    )
+    for step in storage.plan().steps:
+        step.run(lambda line: None)
+    assert accounts_of(storage) == {
+        "dan@example.com": "u-plain",
+        "Dan@Example.com": "u-dan",
+        "EVE@example.com": "u-young",
+        "eve@example.com": "u-old",
+    }
+    planned = storage.plan()
+    assert planned.steps == []
+    told = [("u-dan" in note, "u-young" in note, "cannot log in" in note) for note in planned.notes]
+    assert sorted(told) == [(False, True, True), (True, False, True)]
+    assert not any("@" in note for note in planned.notes)
+
+
+def test_an_email_that_is_taken_at_the_last_moment_is_left_to_who_took_it(
+    storage: AwsStorage,
+) -> None:
+    put_accounts(storage, ACCOUNT)
+    (step,) = storage.plan().steps
+    events, event = storage.clients.dynamodb.meta.events, "before-call.dynamodb.PutItem"
+
+    def sign_up(**_: Any) -> None:
+        events.unregister(event, sign_up)
+        put_accounts(storage, {**ACCOUNT, "id": "u-new", "email": "dan@example.com"})
+
+    events.register(event, sign_up)
+    said: list[str] = []
+    step.run(said.append)
+    assert accounts_of(storage) == {"dan@example.com": "u-new", "Dan@Example.com": "u-dan"}
+    (sentence,) = said
+    assert "u-dan" in sentence
