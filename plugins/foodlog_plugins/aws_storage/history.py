@@ -20,7 +20,7 @@ from foodlog.models import Meal, Page, Position
 from foodlog.records import EPOCH, parse_time, time_text
 from foodlog_plugins.aws_storage.attributes import from_item, to_item
 from foodlog_plugins.aws_storage.errors import FORBIDDEN, code_of, message_of
-from foodlog_plugins.aws_storage.table import Table
+from foodlog_plugins.aws_storage.table import PROBE, Table
 
 MOST_QUERIES = 16
 """Calls (of up to 1 MB each) after which a page is closed although it is not full."""
@@ -34,6 +34,10 @@ NO_INDEX = (
 NOT_PERMITTED = (
     "history reads the whole table each time: it may not read its index; "
     "`foodlog aws policy` prints what must be permitted"
+)
+NEITHER = (
+    "the index of the history is missing or not built yet, and reading the whole table instead "
+    "is not permitted (dynamodb:Scan). `foodlog aws init` adds the index."
 )
 
 log = logging.getLogger(__name__)
@@ -88,10 +92,21 @@ class History:
             try:
                 return self._indexed(wanted)
             except ClientError as error:
-                if not _index_is_missing(error):
-                    raise
-                self._warn(error)
                 return self._scanned_after(error, wanted)
+
+    def try_permissions(self) -> None:
+        """Find out whether the index may be read; one that is missing is gone around.
+
+        Raises ProviderError where it may not, although a history would be gone around it, too.
+        """
+        nobodys = Wanted(PROBE, 1, None, None, None, None)
+        with self._table.errors():
+            try:
+                self._indexed(nobodys)
+            except ClientError as error:
+                if _is_forbidden(error):
+                    raise self._forbidden() from error
+                self._scanned_after(error, nobodys)
 
     def _indexed(self, wanted: Wanted) -> Page:
         meals: list[Meal] = []
@@ -127,12 +142,29 @@ class History:
         return {**query, "ExpressionAttributeValues": to_item(values)}
 
     def _scanned_after(self, refused: ClientError, wanted: Wanted) -> Page:
+        """The page without the index, where that is what the Query was ``refused`` for."""
+        if not _index_is_missing(refused):
+            raise refused
+        self._warn(refused)
         try:
             return self._scanned(wanted)
         except ProviderError as error:
-            if error.permanent and code_of(refused) in FORBIDDEN:
-                raise refused from error  # reading the index is what ought to be permitted
-            raise
+            if not _is_forbidden(error.__cause__):
+                raise
+            # The index is what ought to be there, and to be permitted.
+            if _is_forbidden(refused):
+                raise self._forbidden() from error
+            raise ProviderError(f"{self._table.resource}: {NEITHER}", permanent=True) from error
+
+    def _forbidden(self) -> ProviderError:
+        meta = self._table.client.meta
+        table = f"arn:{meta.partition}:dynamodb:{meta.region_name}:*:table/{self._table.name}"
+        return ProviderError(
+            f"{self._table.resource}: access denied. The permission dynamodb:Query on "
+            f"{table}/index/{self._index} is missing; `foodlog aws policy` prints all that are "
+            "needed.",
+            permanent=True,
+        )
 
     def _scanned(self, wanted: Wanted) -> Page:
         meals = nsmallest(wanted.limit + 1, self._scan(wanted), key=_order)
@@ -148,7 +180,7 @@ class History:
     def _warn(self, error: ClientError) -> None:
         if not self._warned:
             log.warning(
-                NOT_PERMITTED if code_of(error) in FORBIDDEN else NO_INDEX,
+                NOT_PERMITTED if _is_forbidden(error) else NO_INDEX,
                 extra={"table": self._table.name, "index": self._index, "reason": code_of(error)},
             )
         self._warned = True
@@ -156,6 +188,10 @@ class History:
 
 def _index_is_missing(error: ClientError) -> bool:
     return code_of(error) in REFUSALS and "index" in message_of(error).lower()
+
+
+def _is_forbidden(error: BaseException | None) -> bool:
+    return isinstance(error, ClientError) and code_of(error) in FORBIDDEN
 
 
 def _page(meals: list[Meal], limit: int, more: bool = False) -> Page:

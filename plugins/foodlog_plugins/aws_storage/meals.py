@@ -84,7 +84,7 @@ class DynamoMeals(MealStore):
     def try_permissions(self) -> None:
         """Find out whether meals may be read, written, deleted and listed, changing none."""
         self._table.try_permissions()
-        self.list("foodlog-check", limit=1)
+        self._history.try_permissions()
 
     def _read(self, record: Mapping[str, Any]) -> Meal:
         """The meal; of a row of the Flask service with its photo, which it knew by URL alone."""

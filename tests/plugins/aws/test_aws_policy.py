@@ -152,6 +152,35 @@ def test_an_index_that_may_not_be_read_is_told_and_gone_around(
     )
 
 
+def test_check_names_the_index_that_may_not_be_read_even_where_the_table_may_be_scanned(
+    on_moto: Make, storage: AwsStorage
+) -> None:
+    checked = on_moto()
+    table = f"{TABLE}{checked.options['meals_table']}"
+    index = f"{table}/index/{HISTORY_INDEX}"
+    policy = without(checked.policy("serve"), ("dynamodb:Query", index))
+    Iam(checked, policy)
+    for more in ([], [{"Effect": "Allow", "Action": ["dynamodb:Scan"], "Resource": [table]}]):
+        policy["Statement"] += more
+        with pytest.raises(ProviderError) as caught:
+            checked.check()
+        assert f"The permission dynamodb:Query on {index} is missing" in str(caught.value)
+
+
+def test_without_index_and_scan_a_history_says_what_adds_the_index(
+    on_moto: Make, storage: AwsStorage
+) -> None:
+    """The policy for serving gives no Scan: it is not needed once the index is there."""
+    served = on_moto()
+    Iam(served, served.policy("serve"))
+    with index_dropped(storage):
+        for read in (served.check, lambda: served.meals.list("ann", limit=1)):
+            with pytest.raises(ProviderError, match="`foodlog aws init` adds the index") as caught:
+                read()
+            assert caught.value.permanent
+            assert "aws policy" not in str(caught.value)
+
+
 def test_check_says_at_the_command_line_what_is_not_as_it_should_be(
     storage: AwsStorage,
     moto_url: str,
