@@ -122,6 +122,8 @@ class History:
             if len(whole) > wanted.limit or (whole and call >= MOST_QUERIES):
                 return _page(whole, wanted.limit, more=True)
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            if "Limit" in query:  # many meals of one time, of which all are needed
+                query["Limit"] *= 4
         return _page(meals, wanted.limit)
 
     def _query(self, wanted: Wanted) -> dict[str, Any]:

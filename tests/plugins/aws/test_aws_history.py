@@ -222,6 +222,17 @@ def test_a_page_of_a_long_history_is_one_call(on_dynalite: AwsStorage) -> None:
     assert calls == ["before-send.dynamodb.Query"] * 2
 
 
+def test_many_meals_of_one_time_are_few_calls(on_dynalite: AwsStorage) -> None:
+    fill(on_dynalite, [meal(n, consumed_at=NOON) for n in range(300)])
+    calls: list[str] = []
+    on_dynalite.clients.dynamodb.meta.events.register(
+        "before-send.dynamodb", lambda event_name, **_: calls.append(event_name)
+    )
+    page = on_dynalite.meals.list("ann", limit=1)
+    assert [m.id for m in page.meals] == [meal(0).id]
+    assert len(calls) == 4
+
+
 def test_a_scan_over_several_pages_sees_every_row(on_dynalite: AwsStorage) -> None:
     large = [meal(n, metadata={"text": "x" * 300_000}) for n in range(8)]
     for each in large:

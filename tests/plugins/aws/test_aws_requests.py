@@ -342,7 +342,7 @@ def test_a_cursor_becomes_the_upper_end_of_a_range_that_since_begins(storage: Aw
 def test_meals_of_one_time_are_all_read_before_one_is_shown(storage: AwsStorage) -> None:
     first, second = [row(5), row(9)], [row(1), row(2, "2024-05-17T10:00:00+00:00")]
     sent = {**QUERY, "Limit": 4, "ExpressionAttributeValues": ANYTIME}
-    more = {**sent, "ExclusiveStartKey": key_of(first[-1])}
+    more = {**sent, "Limit": 16, "ExclusiveStartKey": key_of(first[-1])}
     calls = (
         ("query", sent, {"Items": first, "LastEvaluatedKey": key_of(first[-1])}),
         ("query", more, {"Items": second, "LastEvaluatedKey": key_of(second[-1])}),
