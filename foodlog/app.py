@@ -54,7 +54,7 @@ class Application(asgi.App[asgi.Request, asgi.Response]):
     def __init__(self, config: Config, plugins: Plugins, selection: Selection) -> None:
         super().__init__(
             middleware=[
-                RequestLog(),
+                RequestLog(config.prediction.deadline),
                 CrossOrigin(config.cors.origins, config.cors.max_age),
                 SafeHeaders(),
                 BodyLimit(config.limits.body_bytes),

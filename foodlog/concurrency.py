@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic, time
@@ -148,6 +148,11 @@ class Deadline:
     def left(self) -> float:
         """Seconds left; 0 when it has passed."""
         return max(0.0, self._end - self._clock())
+
+
+request_deadline: ContextVar[Deadline | None] = ContextVar("request_deadline", default=None)
+"""By when the request that is served must be answered; None where none is. Pools pass it on, so
+that a provider may read it wherever it works. What is begun may end later."""
 
 
 class CircuitBreaker:

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from falcon import CORSMiddleware, Request, Response, asgi
 
+from foodlog.concurrency import Deadline, request_deadline
 from foodlog.errors import TooLarge
 from foodlog.logs import request_id
 
@@ -16,13 +17,19 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestLog:
-    """Gives each request an id (the client's own, where it is plain) and one line in the log."""
+    """Gives each request an id (the client's own, where it is plain), a deadline, and one line in
+    the log."""
+
+    def __init__(self, seconds: float) -> None:
+        """``seconds``: until the deadline."""
+        self._seconds = seconds
 
     async def process_request(self, req: asgi.Request, resp: asgi.Response) -> None:
-        """Set the id before anything can be logged."""
+        """Set the id before anything can be logged, the deadline before anything is asked."""
         given = req.get_header("X-Request-ID") or ""
         identity = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         request_id.set(identity)
+        request_deadline.set(Deadline(self._seconds))
         resp.set_header("X-Request-ID", identity)
         req.context.started = perf_counter()
 

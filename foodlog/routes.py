@@ -18,7 +18,7 @@ from foodlog.worker import Worker, now
 
 BODY_SECONDS = 300.0
 """How long a request's body may take to arrive."""
-GRACE = 3.0
+GRACE = 2.0
 """Seconds after its deadline for which an analysis is still waited for."""
 QUICK_SECONDS = 15.0
 """How long storage may take to answer."""

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from foodlog.concurrency import request_deadline
 from foodlog.errors import ProviderError
 from foodlog.photos import verify
 from foodlog.testing import photos
@@ -283,3 +284,26 @@ def test_a_photo_far_larger_than_the_model_needs_is_sent_smaller(tmp_path, upstr
     (asked,) = upstreams[0].requests
     sent = verify(asked.body)
     assert 512 < max(sent.width, sent.height) <= 1024
+
+
+def test_storage_is_told_by_when_a_request_must_be_answered(tmp_path, photo):
+    left = []
+
+    with Client(embedded(tmp_path, "prediction: {deadline: 100}")) as client:
+        client.new_user()
+        storage = client.app.worker.storage
+
+        def noting(call):
+            def noted(*arguments, **keywords):
+                left.append(request_deadline.get().left())
+                return call(*arguments, **keywords)
+
+            return noted
+
+        for store, method in ((storage.meals, "list"), (storage.photos, "put")):
+            setattr(store, method, noting(getattr(store, method)))
+        assert client.get("/history").status_code == 200
+        assert client.predict(photo).status_code == 200, "the photo is stored in another pool"
+    assert len(left) == 2
+    assert all(0 < seconds <= 100 for seconds in left)
+    assert request_deadline.get() is None

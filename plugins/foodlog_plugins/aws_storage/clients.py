@@ -7,6 +7,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from foodlog.concurrency import request_deadline
 from foodlog.errors import ProviderError
 
 
@@ -42,6 +43,9 @@ class Clients:
                 "(AWS_REGION), and check AWS_PROFILE where it is set.",
                 permanent=True,
             ) from error
+        longest_try = options["connect_timeout"] + options["read_timeout"]
+        for client in (self.s3, self.dynamodb):
+            _keep_deadline(client, longest_try)
         self.region = self.dynamodb.meta.region_name
         self.partition = self._session.get_partition_for_region(self.region)
 
@@ -54,6 +58,22 @@ class Clients:
         """Close the connections."""
         self.s3.close()
         self.dynamodb.close()
+
+
+def _keep_deadline(client: Any, longest_try: float) -> None:
+    """Let no call be tried again where the request it is for has no time left for that.
+
+    The first try is always made: what has to be cleaned up after a failure must get one, too.
+    """
+
+    def in_time(attempts: int, **_: Any) -> bool | None:
+        deadline = request_deadline.get()
+        longest_pause = 2 ** (attempts - 1)  # of the SDK's standard mode, in seconds
+        late = deadline is not None and deadline.left() < longest_pause + longest_try
+        return False if late else None  # None: it is for the SDK to say
+
+    service = client.meta.service_model.service_name
+    client.meta.events.register_first(f"needs-retry.{service}", in_time)
 
 
 def _s3_config(endpoint_url: str | None) -> Config:

@@ -10,7 +10,7 @@ import pytest
 from aws_calls import KINDS, Fault
 from botocore.retries.standard import ExponentialBackoff
 
-from foodlog.concurrency import Deadline, Pool
+from foodlog.concurrency import Deadline, Pool, request_deadline
 from foodlog.errors import ProviderError, ProviderTimeout
 from foodlog.models import Meal, Nutrients, StoredPhoto, User
 from foodlog.photos import Photo, verify
@@ -103,7 +103,7 @@ OF_TWO_TRIES = [
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK tries again without waiting."""
+    """The SDK tries again without a pause."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
 
 
@@ -246,3 +246,51 @@ def test_a_time_out_is_a_504(on_moto: Make, storage: AwsStorage) -> None:
     Fault(faulty, "timed out")
     with pytest.raises(ProviderTimeout, match="did not answer in time"):
         faulty.photos.get(KEY)
+
+
+@pytest.fixture
+def time_left() -> Iterator[Callable[[float], None]]:
+    """Says how many seconds the request has left; the clock stands."""
+
+    def leave(seconds: float) -> None:
+        request_deadline.set(Deadline(seconds, clock=lambda: 0.0))
+
+    before = request_deadline.set(None)
+    yield leave
+    request_deadline.reset(before)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(("seconds", "tries"), [(0, 1), (4.4, 1), (5.4, 2), (12, 3)])
+def test_nothing_is_tried_again_that_the_request_has_no_time_for(
+    on_moto: Make,
+    storage: AwsStorage,
+    time_left: Callable[[float], None],
+    seconds: float,
+    tries: int,
+) -> None:
+    """One more try takes a second and 2.5 of them, and a pause of 1 before it, then of 2."""
+    faulty = on_moto(attempts=3, read_timeout=2.5)
+    fault = Fault(faulty, "timed out")
+    for call in (lambda: faulty.meals.get("1"), lambda: faulty.photos.get(KEY)):
+        fault.start("timed out")
+        time_left(seconds)
+        with pytest.raises(ProviderTimeout):
+            call()
+        assert len(fault.calls) == tries
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_must_be_cleaned_up_is_tried_once_though_the_time_is_over(
+    on_moto: Make,
+    storage: AwsStorage,
+    logs: Logs,
+    photo: Photo,
+    time_left: Callable[[float], None],
+) -> None:
+    faulty = on_moto(attempts=3)
+    fault = Fault(faulty, {3: "throttled"})
+    time_left(0)
+    assert attempt(logs.over(faulty), photo, "key") is None
+    assert fault.calls == ["GetItem", "PutObject", "PutItem", "GetItem", "DeleteObject"]
+    assert state(storage) == ([], [], [])
