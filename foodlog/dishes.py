@@ -59,9 +59,15 @@ def canonical(label: str) -> str:
     return " ".join("and" if word == "n" else _singular(word) for word in words)
 
 
+_ONCE_F = ("eave", "alve", "oave", "elve", "olve")
+"""Ends of plurals in -ves whose singular ends in -f: of "leaves", not of "olives"."""
+
+
 def _singular(word: str) -> str:
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
+    if word.endswith(_ONCE_F):
+        return word[:-2] + "f"
     if len(word) > 3 and word.endswith("ie"):
         return word[:-2] + "y"
     if len(word) > 3 and word.endswith(("oe", "che", "she", "sse", "xe")):

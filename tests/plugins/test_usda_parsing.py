@@ -156,6 +156,12 @@ def test_a_category_is_text_or_an_object() -> None:
     assert [parse_food({**head, **f}).category for f in foods] == ["Beer", "Candy"]  # type: ignore[union-attr]
 
 
+def test_the_brand_of_a_branded_food_is_its_name_and_its_maker() -> None:
+    food = {"fdcId": 1, "description": "KETCHUP", "brandName": "HEINZ", "brandOwner": "Acme Inc"}
+    assert parse_food(food).brand == "HEINZ Acme Inc"  # type: ignore[union-attr]
+    assert parse_food({**food, "brandName": None, "brandOwner": 3}).brand == ""  # type: ignore[union-attr]
+
+
 KEYS = ("foods", "fdcId", "description", "foodNutrients", "nutrient", "number", "amount", "value")
 KEYS += ("unitName", "nutrientNumber", "foodCategory", "foodMeasures")
 json = st.recursive(
@@ -209,6 +215,10 @@ def test_an_amount_is_finite_or_unknown(number: str, amount: object, unit: objec
             False,
         ),
         (record(calories=100, proteins=5), True),
+        (record("Lime juice", calories=25, proteins=0.4, fats=0.1, carbohydrates=8.4), True),
+        (record("Baking powder", calories=53, proteins=0, fats=0, carbohydrates=27.7), True),
+        (record("Gum, sugarless", calories=268, proteins=0, fats=0, carbohydrates=95), True),
+        (record("Juice", calories=25 * 4.184, proteins=0, fats=0, carbohydrates=6.5), False),
     ],
 )
 def test_impossible_figures_are_refused(food: Record, possible: bool) -> None:

@@ -156,6 +156,118 @@ def test_what_is_no_food_has_no_record(name: str) -> None:
     assert chosen(name, *wines) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "description"),
+    [
+        ("yogurt plain", "Yogurt, plain, whole milk"),
+        ("milk whole", "Milk, whole, 3.25% milkfat"),
+        ("peppers red", "Peppers, sweet, red, raw"),
+        ("cheese grated cheddar", "Cheese, cheddar"),
+        ("bread whole wheat", "Bread, whole-wheat, commercially prepared"),
+        ("tomatoes cherry", "Tomatoes, red, ripe, raw"),
+        ("egg white", "Egg, white, raw, fresh"),
+        ("beet greens", "Beet greens, raw"),
+        ("Milk, whole", "Milk, whole"),
+        ("Bread, whole wheat", "Bread, whole-wheat"),
+        ("Spices, cumin seed", "Spices, cumin seed"),
+    ],
+)
+def test_the_food_may_stand_in_front_of_what_describes_it(name: str, description: str) -> None:
+    assert chosen(name, "Salad, plain", description) == description
+
+
+@pytest.mark.parametrize(
+    ("name", "description"),
+    [
+        ("spinach leaves", "Spinach, raw"),
+        ("bay leaves", "Spices, bay leaf"),
+        ("cilantro leaves", "Coriander (cilantro) leaves, raw"),
+        ("garlic cloves", "Garlic, raw"),
+        ("cloves of garlic", "Garlic, raw"),
+        ("celery stalks", "Celery, raw"),
+        ("thyme sprigs", "Thyme, fresh"),
+        ("peach halves", "Peaches, raw"),
+        ("loaves of bread", "Bread, white"),
+        ("oyster mushrooms", "Mushrooms, oyster, raw"),
+        ("2 eggs", "Egg, whole, raw, fresh"),
+        ("100g chicken breast", "Chicken, breast, roasted"),
+        ("300 ml milk", "Milk, whole"),
+        ("half an avocado", "Avocados, raw"),
+        ("1 cup of rice", "Rice, white, cooked"),
+        ("a dozen eggs", "Egg, whole, raw, fresh"),
+        ("ground cumin", "Spices, cumin seed"),
+        ("granny smith", "Apples, raw, granny smith, with skin"),
+        ("pizza, pizza pie", "Pizza, cheese"),
+        ("hotdog, hot dog, red hot", "Hot dog"),
+        ("cucumber, cuke", "Cucumber, raw"),
+        ("broad beans", "Fava beans, cooked"),
+        ("turkey mince", "Turkey, ground, cooked"),
+        ("brocolli", "Broccoli, raw"),
+        ("lettice", "Lettuce, green leaf, raw"),
+        ("burrito bowl", "Burrito bowl, chicken"),
+        ("beef chow mein", "Beef chow mein or chop suey, no noodles"),
+        ("pork chop suey", "Pork chow mein or chop suey, no noodles"),
+        ("eggplant parmesan", "Eggplant parmesan casserole, regular"),
+        ("snickers bar", "Candies, MARS SNACKFOOD US, SNICKERS Bar"),
+        ("m&ms", "Candies, MARS SNACKFOOD US, M&M's Milk Chocolate Candies"),
+        ("reeses peanut butter cups", "Candies, REESE'S Peanut Butter Cups"),
+        ("heinz ketchup", "Ketchup"),
+        ("heinz ketchup", "HEINZ, TOMATO KETCHUP"),
+    ],
+)
+def test_what_people_say_beside_a_food(name: str, description: str) -> None:
+    assert chosen(name, description) == description
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("grape leaves", "Grapes, raw"),
+        ("soup bowl", "Soup, tomato"),
+        ("Cheese, taleggio", "Cheese, cheddar"),
+        ("2% milk", "Milk, whole, 3.25% milkfat"),
+        ("parrot", "Carrots, raw"),
+        ("mcmuffin", "Muffin, plain"),
+        ("potato wedges", "Potatoes, boiled"),
+    ],
+)
+def test_what_is_said_beside_a_food_may_make_it_another(name: str, other: str) -> None:
+    assert chosen(name, other) is None
+
+
+def test_the_brand_of_a_branded_food_counts_as_said() -> None:
+    ketchup = Record(
+        fdc_id=1,
+        description="TOMATO KETCHUP",
+        data_type="Branded",
+        brand="ACME Foods, Inc.",
+        nutrients=FIGURES,
+    )
+    assert choose(FoodQuery(name="acme ketchup"), [ketchup]) == ketchup
+    assert choose(FoodQuery(name="vandelay ketchup"), [ketchup]) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("unsalted butter", "Butter, salted", "Butter, without salt"),
+        ("sugar free gelatin", "Gelatin dessert", "Gelatin dessert, sugar free"),
+        ("no salt crackers", "Crackers, salted", "Crackers, saltines, without salt"),
+        ("pasta without sauce", "Pasta, with sauce, cooked", "Pasta, cooked"),
+        ("tuna salad without mayo", "Tuna salad with mayonnaise", "Tuna salad"),
+        (
+            "skinless chicken thigh",
+            "Chicken, thigh, meat and skin, roasted",
+            "Chicken, thigh, meat only, roasted",
+        ),
+        ("chicken thigh with skin", "Chicken, thigh, without skin, roasted", "Chicken thigh, skin"),
+    ],
+)
+def test_what_is_to_be_absent_is_not_met_by_it(name: str, wrong: str, right: str) -> None:
+    assert chosen(name, wrong) is None
+    assert chosen(name, wrong, right) == right
+
+
 def test_impossible_records_are_passed_over() -> None:
     kilojoules = hits("Oil, olive", calories=3700, proteins=0, fats=100, carbohydrates=0)
     assert choose(FoodQuery(name="olive oil"), kilojoules) is None

@@ -46,6 +46,8 @@ class Record:
     data_type: str
     """"Foundation", "SR Legacy", "Survey (FNDDS)" or "Branded"; "" where it was not said."""
     category: str = ""
+    brand: str = ""
+    """Brand and maker of a branded food."""
     nutrients: Nutrients
     """Per 100 g; of a branded liquid per 100 ml, which is taken for 100 g."""
     alcohol: float | None = None
@@ -92,6 +94,7 @@ def parse_food(food: object) -> Record | None:
         description=" ".join(description.split())[:300],
         data_type=_text(food.get("dataType")),
         category=_category(food),
+        brand=f"{_text(food.get('brandName'))} {_text(food.get('brandOwner'))}".strip(),
         nutrients=_nutrients(amounts),
         alcohol=amounts.get(ALCOHOL),
         serving_grams=_serving(food),

@@ -7,11 +7,13 @@ MAX_KCAL = 902.0
 MAX_MACROS = 105.0
 """g of protein, fat and carbohydrate together per 100 g; 5 of it rounding and ash."""
 _TOLERANCE = 0.25
-_SMALL = 10.0
-"""kcal by which lean foods may differ, where a quarter is less than rounding."""
+_SMALL = 20.0
+"""kcal by which watery foods may differ: acids and fibre of a juice are no error."""
+_LEAST_TOLD = 10.0
+"""kcal from which kilojoules can be told from rounding."""
 _KJ_PER_KCAL = 4.184
 _HIGH_FIBER = 10.0
-_FIBER_SHARE = 0.25
+_FIBER_SHARE = 0.2
 _OTHER_ENERGY = (
     "alcohol",
     "beer",
@@ -22,6 +24,14 @@ _OTHER_ENERGY = (
     "spirits",
     "vinegar",
     "extract",
+    "leavening",
+    "baking powder",
+    "baking soda",
+    "cream of tartar",
+    "sugar free",
+    "sugarless",
+    "sugar substitute",
+    "sweetener",
 )
 
 
@@ -29,7 +39,7 @@ def plausible(record: Record) -> bool:
     """Whether the figures per 100 g fit together. Energy must be known.
 
     Kilocalories further than a quarter from 4/9/4 are taken for an error, but for alcohol, acids,
-    leavens and foods high in fibre, whose energy those factors do not tell.
+    leavens, sweeteners and foods high in fibre, whose energy those factors do not tell.
     """
     nutrients = record.nutrients
     if nutrients.calories is None or any(v is not None and v < 0 for v in _known(nutrients)):
@@ -54,7 +64,7 @@ def _near(calories: float, expected: float) -> bool:
 
 
 def _kilojoules(calories: float, expected: float) -> bool:
-    return expected > _SMALL and abs(calories / (expected * _KJ_PER_KCAL) - 1) < 0.1
+    return expected > _LEAST_TOLD and abs(calories / (expected * _KJ_PER_KCAL) - 1) < 0.1
 
 
 def _exempt(record: Record) -> bool:

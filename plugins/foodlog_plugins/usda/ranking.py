@@ -15,7 +15,7 @@ from foodlog.models import FoodQuery
 from foodlog_plugins.usda import vocabulary as v
 from foodlog_plugins.usda.parsing import Record
 from foodlog_plugins.usda.plausibility import plausible
-from foodlog_plugins.usda.reading import Segment, Wanted, read, segments_of
+from foodlog_plugins.usda.reading import Segment, Wanted, read, segments_of, without_brand
 
 _PART_SEGMENTS = 5
 """A cut may stand as far back as this: "Pork, fresh, loin, blade (chops)"."""
@@ -57,9 +57,15 @@ def choose_from(query: FoodQuery, searches: Iterable[Sequence[Record]]) -> Recor
     if wanted is None:
         return None
     for asked, hits in enumerate(searches, 1):
-        read_hits = [(hit, segments_of(hit.description, wanted)) for hit in hits]
-        byname = byname and not any(_place(wanted, segments) for _, segments in read_hits)
-        found = _best(wanted, read_hits, byname)
+        read_hits = [
+            (hit, of_brand := without_brand(wanted, hit), segments_of(hit, of_brand))
+            for hit in hits
+        ]
+        byname = byname and not any(
+            _place(of_brand, segments) and _covered(of_brand, segments)
+            for _, of_brand, segments in read_hits
+        )
+        found = _best(read_hits, byname)
         if found and (best is None or found[0] > best[0]):
             best = found
         if best and (best[0] >= _PLAIN or asked >= _SEARCHES_FOR_PLAINER):
@@ -68,11 +74,11 @@ def choose_from(query: FoodQuery, searches: Iterable[Sequence[Record]]) -> Recor
 
 
 def _best(
-    wanted: Wanted, hits: Sequence[tuple[Record, Sequence[Segment]]], byname: bool
+    hits: Sequence[tuple[Record, Wanted, Sequence[Segment]]], byname: bool
 ) -> tuple[float, Record] | None:
     scored = (
         (score - place * 0.04, hit)
-        for place, (hit, segments) in enumerate(hits)
+        for place, (hit, wanted, segments) in enumerate(hits)
         if plausible(hit) and (score := _score(wanted, segments, byname)) is not None
     )
     return max(scored, key=itemgetter(0), default=None)
@@ -105,7 +111,12 @@ def _score_at(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> flo
 
 def _covered(wanted: Wanted, segments: Sequence[Segment]) -> bool:
     said = frozenset().union(*(frozenset(s.core) | s.rest | s.loud for s in segments))
-    return all(_said(word, said) for word in wanted.required)
+    absent = frozenset().union(*(s.absent for s in segments))
+    return (
+        all(_said(word, said) for word in wanted.required)
+        and wanted.lacking <= absent
+        and not any(_said(word, said) for word in wanted.absent)
+    )
 
 
 def _said(word: str, said: frozenset[str]) -> bool:
@@ -145,28 +156,32 @@ def _brand(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
 
 def _byname(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
     """By a name in brackets, in front of a class, or behind one as its kind."""
-    if wanted.head in v.FOODS:
+    if wanted.head in v.FOODS and wanted.required == {wanted.head}:
         return None
     for i, segment in enumerate(segments[:_PART_SEGMENTS]):
         core, ending = frozenset(segment.core), segment.heads & v.CLASS_ENDINGS
         if wanted.required in segment.aliases:
             return _Place(i, i, core)
-        if i == 0 and ending and core - ending == wanted.required and not segment.rest:
+        if i and core == wanted.required and len(core) > 1 and segments[0].heads & v.VARIED:
+            return _Place(0, i, frozenset(segments[0].core))
+        named = core - ending - v.HARMLESS == wanted.required - v.HARMLESS
+        if i == 0 and ending and named and not segment.rest:
             return _Place(0, 0, core)
-        if i == 1 and core == wanted.required and segments[0].heads & v.KINDS_ALONE:
-            return _Place(0, 1, frozenset(segments[0].core))
+        if i in (1, 2) and core == wanted.required and segments[0].heads & v.KINDS_ALONE:
+            return _Place(0, i, frozenset(segments[0].core))
     return None
 
 
 def _brand_named(wanted: Wanted, segments: Sequence[Segment], at: int) -> bool:
     """Whether the segment is the brand wanted, with nothing but the class of foods around it."""
     before = frozenset().union(*(frozenset(s.core) | s.loud for s in segments[:at]))
-    segment, behind = segments[at], segments[at + 1 :]
+    core, brand = frozenset(segments[at].core), segments[at].loud - before
     return (
         at > 0
-        and segment.loud - before == wanted.required
-        and frozenset(segment.core) <= wanted.required | before | v.PLAIN | v.BRAND_WORDS
-        and not any(frozenset(s.core) - v.PLAIN or s.loud for s in behind)
+        and bool(brand - v.BRAND_WORDS)
+        and brand <= wanted.required <= core | v.BRAND_WORDS
+        and core <= wanted.required | before | v.PLAIN | v.BRAND_WORDS
+        and not any(frozenset(s.core) - v.PLAIN or s.loud for s in segments[at + 1 :])
     )
 
 
@@ -191,15 +206,16 @@ def _is_kind(heads: frozenset[str], name: str) -> bool:
 
 
 def _anchor(wanted: Wanted, segments: Sequence[Segment]) -> int:
-    """The first segment that says more than a class of foods."""
+    """The first segment that says more than a class of foods or a brand."""
+    brands = v.BRANDS | wanted.optional
     for i, segment in enumerate(segments[:4]):
-        if segment.heads & wanted.required:
+        category = segment.core in v.CATEGORIES and wanted.head not in segment.heads
+        if segment.heads & wanted.required and not category:
             return i
-        category = segment.core in v.CATEGORIES or (
-            segment.core[:1] == ("candy",) and wanted.head in v.NAMED_KINDS["candy"]
-        )
-        cuisine = i > 0 and set(segment.core) <= v.CUISINES
-        if not (category or cuisine or (segment.brand and not segment.core)):
+        candy = segment.core[:1] == ("candy",) and wanted.head in v.NAMED_KINDS["candy"]
+        cuisine = i > 0 and v.CUISINES.issuperset(segment.core)
+        brand = brands.issuperset(segment.core) and (segment.core or segment.brand)
+        if not (category or candy or cuisine or brand):
             return i
     return len(segments)
 
@@ -222,6 +238,8 @@ def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool
             return True
     kinds = segments[place.anchor].heads | segments[0].heads
     never = v.NEVER - v.DRIED if kinds & v.DRIED_KINDS else v.NEVER
+    if wanted.head in v.LEAVES:
+        never -= {"leaf"}
     return any(
         (core := set(s.core)) & never - wanted.asked - s.free - segments[place.anchor].heads
         or (core in v.SCRAPS and not core & wanted.required)
@@ -252,14 +270,13 @@ def _preference(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> f
     score = -0.4 * place.anchor - 2.5 * sum(s.brand for s in segments)
     said = frozenset().union(*(frozenset(s.core) | s.rest for s in segments))
     typical = v.TYPICAL.get(wanted.head, frozenset())
-    expected = wanted.asked | typical
-    if place.anchor == place.named:
-        expected |= place.harmless
+    expected = wanted.asked | typical | place.harmless
     for i, segment in enumerate(segments[place.anchor :], place.anchor):
         unasked = set(segment.core) - expected
         weight = _weight(wanted, place, i)
         score -= weight * sum(_oddness(w) / (2 if w in segment.free else 1) for w in unasked)
-        score -= sum(_oddness(w) for w in segment.rest - expected)
+        aside = segment.rest | (segment.absent - wanted.absent)
+        score -= sum(_oddness(w) for w in aside - expected)
     score -= 0.4 * _depth(wanted, segments)
     score += 1.2 * len(typical & said) + 2.0 * sum(_said(w, said) for w in wanted.optional)
     score += 1.5 * bool({"nfs", "ns"} & said)

@@ -1,17 +1,21 @@
 """Reading queries and descriptions: which words name the food, and which only describe it."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import lru_cache
 from itertools import pairwise
 
 from foodlog.dishes import canonical, normalise
 from foodlog.models import FoodQuery
 from foodlog_plugins.usda import vocabulary as v
+from foodlog_plugins.usda.parsing import Record
 
 _LONGEST_NAME = 200
 _SEGMENTS = 12
+_LONG_WORD = 6
+_NUMBER = re.compile(r"\d+(g|kg|ml|cl|dl|l|oz|lb)?|one|two|three|four|five|six|dozen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class Wanted:
     """Words that follow each other, by both written together."""
     strict: bool
     """Whether the state was asked for, not guessed."""
+    absent: frozenset[str]
+    """What must not be in it: "without skin"."""
+    lacking: frozenset[str]
+    """Of that, what a record must say is not in it: "unsalted"."""
 
     @property
     def asked(self) -> frozenset[str]:
@@ -54,6 +62,8 @@ class Segment:
     """Words in capitals among others that are not: brands, mostly."""
     brand: bool
     """Whether such words were left out of the food."""
+    absent: frozenset[str]
+    """What is said not to be in it."""
 
 
 def search_text(name: str) -> str:
@@ -61,8 +71,7 @@ def search_text(name: str) -> str:
 
     Empty where no word of the name can be a food.
     """
-    typed = normalise(name).split()
-    typed = typed[len(typed) - len(_unmeasured(canonical(name).split())) :]
+    typed = [word for part in _parts(name) for word in part]
     words = [canonical(word) for word in typed]
     if not set(words) - v.STOP - v.NOT_FOOD:
         return ""
@@ -71,65 +80,177 @@ def search_text(name: str) -> str:
 
 def read(query: FoodQuery) -> Wanted | None:
     """None where the query names no food."""
-    words = _unmeasured(_tokens(query.name[:_LONGEST_NAME]))
-    words = v.MEANT.get(tuple(words), words)
-    content = [w for w in words if w not in v.STOP]
+    parts = [_tokens(" ".join(part)) for part in _parts(query.name[:_LONGEST_NAME])]
+    words, absent, lacking = _denials(_meant([word for part in parts for word in part]))
+    content = [w for w in words if w not in v.STOP | v.DENIALS]
     states = [w for w in content if w in v.RAW or w in v.SOFT_METHODS]
-    named = _named([w for w in [*words[:1], *_before_link(words[1:])] if w in content], states)
+    front = _first_food(parts) if len(parts) > 1 else words
+    named = _named([w for w in [*front[:1], *_before_link(front[1:])] if w in content], states)
     if not named or _no_food(named):
         return None
     head, kind = _head(named)
-    unsaid = (v.FILLERS | v.UNSAID.get(head, frozenset())) - {head}
-    optional = frozenset(w for w in content if w in unsaid) | frozenset(states)
-    required = frozenset(content) - optional - kind
+    optional = _unneeded(content, named, head).union(states)
     bases = v.BASES.get(head, frozenset()) | kind
     if head in v.PARTS:
         bases = bases.union(named[:-1], *(v.BASES.get(w, ()) for w in named))
-    state, strict = _wanted_state(query, states, required | bases)
+    required = frozenset(content) - optional - kind
+    state, strict = _wanted_state(query, states, [head, *bases, *required])
     pairs = {a + b: (a, b) for a, b in pairwise(words)}
-    return Wanted(required, head, bases, optional, state, pairs, strict)
+    return Wanted(required, head, bases, optional, state, pairs, strict, absent, lacking)
+
+
+def _parts(name: str) -> list[list[str]]:
+    """The words between commas, without an amount; of several names of a food the first."""
+    parts = [normalise(part).split() for part in name.split(",")]
+    parts = [[_spelled(word) for word in part] for part in parts if part]
+    if not parts:
+        return []
+    if not re.match(r"[\d.,\s]*%", name):
+        parts[0] = _unmeasured(parts[0])
+    return parts[:1] if _same_food([_tokens(" ".join(part)) for part in parts]) else parts
+
+
+def _same_food(names: Sequence[Sequence[str]]) -> bool:
+    """Whether they are one food's names ("pizza, pizza pie"), not a food and its kind."""
+    first, *others = names
+    if any(set(first).intersection(other) - v.BROAD or first == other for other in others):
+        return True
+    unheard = (len(other) == 1 and other[0] not in v.KNOWN for other in others)
+    return bool(others) and first[-1] not in v.BROAD and all(unheard)
+
+
+@lru_cache(maxsize=4096)
+def _spelled(word: str) -> str:
+    """A food's name for what is surely a slip of it."""
+    if len(word) < _LONG_WORD or canonical(word) in v.KNOWN:
+        return word
+    alike = [f for f in v.SPELLINGS if f[0] == word[0] and _LONG_WORD <= len(f) <= len(word) + 1]
+    found = get_close_matches(canonical(word), alike, n=1, cutoff=0.85)
+    return found[0] if found and abs(len(found[0]) - len(canonical(word))) <= 1 else word
+
+
+def _unmeasured(words: Sequence[str]) -> list[str]:
+    """Without an amount in front: "2 eggs", "a glass of milk", "half an avocado"."""
+    singular = [canonical(word) for word in words]
+    of = singular[:4].index("of") if "of" in singular[1:4] else 0
+    if of and singular[of - 1] in v.MEASURES and words[of + 1 :]:
+        return list(words[of + 1 :])
+    at = 0
+    for at, word in enumerate(singular):
+        following = singular[at + 1 : at + 2]
+        article = word in {"a", "an"} or (word == "half" and following in (["a"], ["an"]))
+        if not (article or _NUMBER.fullmatch(word) or (at and word in v.UNITS)):
+            break
+    return list(words[at:])
+
+
+def _meant(words: Sequence[str]) -> Sequence[str]:
+    return v.MEANT.get(tuple(words), words)
+
+
+def _first_food(parts: Sequence[Sequence[str]]) -> Sequence[str]:
+    """The part that names the food: the first that is more than a class of foods."""
+    named = (part for part in parts if part not in v.CATEGORIES and not v.KINDS.issuperset(part))
+    return next(named, parts[0])
+
+
+def _denials(
+    words: Sequence[str],
+) -> tuple[list[str], frozenset[str], frozenset[str]]:
+    """The other words; what is not to be there; and of that what must be said not to be."""
+    kept: list[str] = []
+    absent: set[str] = set()
+    lacking: set[str] = set()
+    denying = False
+    for i, word in enumerate(words):
+        if word in v.LINKS:
+            denying = word in v.DENIALS
+            kept.append(word)
+        elif denying:
+            (lacking if i == 1 else absent).add(word)
+            denying = i > 1
+        elif tuple(words[i + 1 : i + 2]) == ("free",) and word != "range":
+            lacking.add(word)
+        elif word in v.LACKING:
+            lacking |= v.LACKING[word]
+        elif not (word == "free" and words[i - 1] in lacking):
+            kept.append(word)
+    return kept, frozenset(absent | lacking), frozenset(lacking)
 
 
 def _named(words: Sequence[str], states: Sequence[str]) -> list[str]:
     """The words up to the noun that names the food."""
     named = [w for w in words if w not in states]
-    while len(named) > 1 and named[-1] in v.TRAILING:
+    while len(named) > 1 and _describes(named[-1], named[:-1]):
         named.pop()
     return named
+
+
+def _describes(word: str, before: Sequence[str]) -> bool:
+    """Whether the word stands behind its noun: "yogurt plain", "cherry tomato" turned round."""
+    if before[-1] in v.NOUNS.get(word, ()) or v.ADJECTIVES.issuperset(before):
+        return False
+    kinds = v.UNSAID.get(before[-1], frozenset()) | v.KINDS_BEHIND.get(before[0], frozenset())
+    return word in v.TRAILING | kinds
 
 
 def _head(named: Sequence[str]) -> tuple[str, frozenset[str]]:
     """The word that must be found, and the kind behind it that need not: "edamame beans"."""
     *others, last = named
-    kinds = v.NAMED_KINDS.get(last, frozenset()) - v.NAMES_OF_OTHERS
-    shape = v.SHAPES.intersection(named)
-    if others and last in v.SHAPES and others[-1] in v.RAW_BY_DEFAULT:
-        return others[-1], shape
+    shapes = v.SHAPES.intersection(named)
+    if others and _is_shape(others[-1], last):
+        return others[-1], shapes
     if last in v.RAW_BY_DEFAULT:
-        return last, shape
+        return last, shapes
+    kinds = v.NAMED_KINDS.get(last, frozenset()) - v.NAMES_OF_OTHERS
     kinds = kinds - v.UNSAID.get(last, frozenset())
     if others and (others[-1] in kinds or last in v.COOKED_KINDS):
         return others[-1], frozenset([last])
     return last, frozenset()
 
 
+def _is_shape(food: str, last: str) -> bool:
+    """Whether ``last`` is only a piece of the plant before it: "celery stalks"."""
+    if last == "leaf":
+        return food in v.LEAVES
+    plant = food in v.RAW_BY_DEFAULT | v.LEAVES | v.SHAPED
+    return last in v.ALWAYS_SHAPES or (last in v.SHAPES and plant)
+
+
 def _no_food(named: Sequence[str]) -> bool:
     """Whether what is named is an adjective, a part of something, or no food at all."""
-    if named[-1] in v.NOT_FOOD | v.HARD_METHODS or v.ADJECTIVES.issuperset(named):
+    *others, last = named
+    if last in v.DISHWARE and others and others[-1] not in v.SERVED_IN_DISHES:
+        return False
+    if last in v.NOT_FOOD | v.HARD_METHODS or v.ADJECTIVES.issuperset(named):
         return True
-    return len(named) == 1 and named[0] in v.LIVE_ANIMALS | (v.PARTS - v.BASES.keys())
+    return not others and last in v.LIVE_ANIMALS | (v.PARTS - v.BASES.keys())
+
+
+def _unneeded(content: Sequence[str], named: Sequence[str], head: str) -> frozenset[str]:
+    """The words a record of the food need not have."""
+    unneeded = v.FILLERS | v.UNSAID.get(head, frozenset())
+    if not v.BRANDS.union(v.BRAND_WORDS).issuperset(content):
+        unneeded |= v.BRANDS
+    if v.COOKED_BY_DEFAULT.isdisjoint(named):
+        unneeded |= {"ground"}
+    return unneeded.intersection(content) - {head}
 
 
 def _wanted_state(
-    query: FoodQuery, states: Iterable[str], words: frozenset[str]
+    query: FoodQuery, states: Sequence[str], foods: Iterable[str]
 ) -> tuple[str | None, bool]:
+    """``foods``: the head first, which decides where it is known."""
     if query.state in {"raw", "cooked"}:
         return query.state, True
-    if states := list(states):
+    if states:
         return ("raw" if states[0] in v.RAW else "cooked"), True
-    if words & v.COOKED_BY_DEFAULT:
-        return "cooked", False
-    return ("raw" if words & v.RAW_BY_DEFAULT else None), False
+    for food in foods:
+        if food in v.COOKED_BY_DEFAULT:
+            return "cooked", False
+        if food in v.RAW_BY_DEFAULT:
+            return "raw", False
+    return None, False
 
 
 @lru_cache(maxsize=4096)
@@ -156,26 +277,25 @@ def _replace(
     return result
 
 
-def _unmeasured(words: Sequence[str]) -> Sequence[str]:
-    """Without a measure in front: "glass of milk" is milk."""
-    if "of" in words[:4]:
-        at = words.index("of")
-        if at and words[at - 1] in v.MEASURES:
-            return words[at + 1 :]
-    return words
-
-
 def _before_link(words: Sequence[str]) -> list[str]:
-    at = next((i for i, word in enumerate(words) if word in v.LINKS), len(words))
-    return list(words[:at])
+    return list(_until(words, v.LINKS))
 
 
-def segments_of(description: str, wanted: Wanted) -> list[Segment]:
-    """The parts of a description between commas."""
-    shouting = description.upper() == description
+def without_brand(wanted: Wanted, record: Record) -> Wanted:
+    """What is left to be said where the record has the brand asked for."""
+    brand = frozenset(_tokens(record.brand)) & wanted.required - v.KNOWN - {wanted.head}
+    if not brand:
+        return wanted
+    return replace(wanted, required=wanted.required - brand, optional=wanted.optional | brand)
+
+
+def segments_of(record: Record, wanted: Wanted) -> list[Segment]:
+    """The parts of a description between commas, in order."""
+    text = record.description
+    shouting = text.upper() == text
     return [
         segment
-        for part in re.split(r"[,;](?![^(]*\))", description)[:_SEGMENTS]
+        for part in re.split(r"[,;](?![^(]*\))", text)[:_SEGMENTS]
         if (segment := _segment(part, wanted, shouting)) is not None
     ]
 
@@ -189,6 +309,7 @@ def _segment(text: str, wanted: Wanted, shouting: bool) -> Segment | None:
     words = _as_asked(_tokens(plain.replace("/", " or ")), wanted)
     if not words and not brand and not inside:
         return None
+    words, absent = _said_absent(words)
     core = _before_link(words)
     food = [w for w in core if w not in v.STOP]
     aliases = tuple(frozenset(_tokens(name)) for name in inside)
@@ -201,7 +322,16 @@ def _segment(text: str, wanted: Wanted, shouting: bool) -> Segment | None:
         aliases=tuple(names - v.INCLUDING for names in aliases),
         loud=frozenset(_tokens(" ".join(loud))) - v.STOP,
         brand=brand,
+        absent=absent - v.STOP,
     )
+
+
+def _said_absent(words: Sequence[str]) -> tuple[list[str], frozenset[str]]:
+    """The other words, and what is not there: "skin not eaten", "meat only", "without salt"."""
+    if words[-2:] == ["not", "eaten"]:
+        return [], frozenset(words[:-2])
+    kept, absent, _ = _denials(words)
+    return kept, absent | ({"skin"} if words == ["meat", "only"] else frozenset())
 
 
 def _as_asked(words: Sequence[str], wanted: Wanted) -> list[str]:
@@ -216,14 +346,25 @@ def _as_asked(words: Sequence[str], wanted: Wanted) -> list[str]:
 
 
 def _beside(mark: str, core: Sequence[str], asked: frozenset[str]) -> Iterator[str]:
-    """The other names beside the mark of a food that was asked for."""
+    """The other names beside the mark of a food that was asked for.
+
+    "Beef chow mein or chop suey": as many words before the mark as behind it, where there are.
+    """
     for i, word in enumerate(core):
         if word == mark and 0 < i < len(core) - 1:
-            left, right = core[i - 1], core[i + 1]
-            if right in asked:
-                yield left
-            if left in asked:
-                yield right
+            behind = _until(core[i + 1 :], {"or", "and"})
+            before = _until(core[:i][::-1], {"or", "and"})[::-1]
+            size = len(behind) if len(behind) <= len(before) else 1
+            left, right = before[-size:], behind[:size]
+            if asked.issuperset(right):
+                yield from left
+            if asked.issuperset(left):
+                yield from right
+
+
+def _until(words: Sequence[str], marks: Container[str]) -> Sequence[str]:
+    at = next((i for i, word in enumerate(words) if word in marks), len(words))
+    return words[:at]
 
 
 def _without_brand(text: str, loud: Sequence[str], asked: frozenset[str]) -> tuple[str, bool]:
@@ -236,7 +377,11 @@ def _without_brand(text: str, loud: Sequence[str], asked: frozenset[str]) -> tup
 def _loud(word: str) -> bool:
     letters = [c for c in word if c.isalpha()]
     upper = sum(c.isupper() for c in letters)
-    return upper >= 3 and upper >= len(letters) - 2 and word not in {"NFS", "USDA", "BBQ"}
+    return (
+        upper >= (2 if "&" in word else 3)
+        and upper >= len(letters) - 2
+        and word not in {"NFS", "USDA", "BBQ"}
+    )
 
 
 def _heads(core: Sequence[str]) -> frozenset[str]:
@@ -248,7 +393,7 @@ def _heads(core: Sequence[str]) -> frozenset[str]:
             part = part[:-1]
         if part:
             heads.add(part[-1])
-            if part[-1] in v.PARTS and len(part) > 1:
+            if len(part) > 1 and (part[-1] in v.PARTS or _is_shape(part[-2], part[-1])):
                 heads.add(part[-2])
     return frozenset(heads)
 

@@ -28,6 +28,43 @@ def _phrases(text: str) -> dict[tuple[str, ...], tuple[str, ...]]:
 
 SYNONYMS = _phrases("""
     donut = doughnut
+    jacket potato = baked potato
+    broad bean = fava bean
+    fish finger = fish stick
+    fish goujon = fish stick
+    chicken goujon = chicken tenders
+    gammon = ham
+    cottage pie = shepherd pie
+    stock cube = bouillon cube
+    shepherds pie = shepherd pie
+    self raising = self rising
+    plain flour = all purpose flour
+    strong flour = bread flour
+    cornflour = cornstarch
+    corn flour = cornstarch
+    bicarbonate of soda = baking soda
+    beetroot = beet
+    sultana = raisin
+    swede = rutabaga
+    sweetcorn = sweet corn
+    runner bean = green bean
+    french bean = green bean
+    gherkin = pickle
+    single cream = light cream
+    double cream = heavy cream
+    candy floss = cotton candy
+    treacle = molasses
+    rapeseed oil = canola oil
+    groundnut oil = peanut oil
+    groundnut = peanut
+    fizzy drink = soft drink
+    ice lolly = popsicle
+    mangetout = edible podded pea
+    swiss roll = jelly roll
+    bacon rasher = bacon
+    white meat = light meat
+    foo young = foo yung
+    pak choy = bok choy
     omelette = omelet
     yoghurt = yogurt
     prawn = shrimp
@@ -48,8 +85,6 @@ SYNONYMS = _phrases("""
     filet mignon = tenderloin steak
     coca cola = cola
     coke = cola
-    minced beef = ground beef
-    beef mince = ground beef
     porridge = oatmeal
     spring onion = scallion
     green onion = scallion
@@ -58,12 +93,6 @@ SYNONYMS = _phrases("""
     soymilk = soy milk
     wholemeal = whole wheat
     wholewheat = whole wheat
-    roast chicken = roasted chicken
-    roast turkey = roasted turkey
-    roast beef = roasted beef
-    roast pork = roasted pork
-    roast lamb = roasted lamb
-    black coffee = coffee
     milkshake = milk shake
     meatloaf = meat loaf
     pak choi = bok choy
@@ -87,10 +116,6 @@ SYNONYMS = _phrases("""
     whisky = whiskey
     bourbon = whiskey
     cafe latte = latte
-    roast duck = roasted duck
-    roast goose = roasted goose
-    roast veal = roasted veal
-    roast potato = roasted potato
     crab leg = crab
     crab meat = crab
     lobster tail = lobster
@@ -106,12 +131,23 @@ SYNONYMS = _phrases("""
     collard green = collard
 """)
 """Other words for the same; the right side is what FoodData Central says."""
+for _meat in ("beef", "pork", "lamb", "veal", "chicken", "turkey"):
+    SYNONYMS |= _phrases(f"""
+        roast {_meat} = roasted {_meat}
+        minced {_meat} = ground {_meat}
+        {_meat} mince = ground {_meat}
+    """)
+SYNONYMS |= _phrases(
+    "\n".join(f"roast {name} = roasted {name}" for name in ("duck", "goose", "potato"))
+)
 
 MEANT = _phrases("""
     grilled cheese = grilled cheese sandwich
     hollandaise = hollandaise sauce
     sunny side up egg = fried egg
     toast = toasted white bread
+    arugula salad = arugula
+    crisp = potato chip
 """)
 """Whole queries that leave the food out."""
 
@@ -147,28 +183,55 @@ COMPOUNDS = _phrases("""
     bell pepper = sweet pepper
     bell = sweet
     red wine vinegar = redwine vinegar
+    non alcoholic = nonalcoholic
+    alcohol free = nonalcoholic
+    non dairy = nondairy
+    dairy free = nondairy
+    caffeine free = decaffeinated
+    well done = done
+    whole grain = wholegrain
+    medium rare = rare
 """)
 """Words that mean something else together than apart, made one; for comparing only."""
 
 LINKS = _words(
     "with without in on from made for containing includes include prepared using to as by no not"
-    " excluding"
+    " including excluding"
 )
 """A segment's food stands before these."""
+DENIALS = _words("without no not excluding")
+"""What stands behind these is not there."""
+LACKING = _table("""
+    unsalted: salt
+    unsweetened: sugar
+    skinless peeled: skin
+    eggless: egg
+""")
+"""What is not there where something is called so."""
 INCLUDING = _words("include includes")
 MEASURES = _words(
     "bowl cup glass slice piece plate serving portion bag bottle can box handful pinch spoonful"
-    " tablespoon teaspoon pint mug scoop loaf bunch"
+    " tablespoon teaspoon pint mug scoop loaf bunch half leaf clove stalk sprig head ear spear"
+    " packet pack pot tub tin jar stick rasher dozen pound ounce gram kilo litre liter couple"
 )
+UNITS = MEASURES | _words("g kg ml cl dl l oz lb tbsp tsp pc pcs medium large small x") - _words(
+    "leaf head stick ear"
+)
+"""May follow a number in front of a food."""
 STOP = _words("a an the of de some my and or with without in on type style n s")
 FILLERS = _words(
     "fresh organic homemade sliced diced chopped large small medium mini tasty hot cold"
     " baby pulled plate mixed slice piece cube chunk boneless skinless firm rolled"
-    " fillet filet"
+    " fillet filet grated shredded crumbled crispy rare done ripe seedless peeled wild halved"
+    " pitted shelled deveined added toasty leftover range half"
 )
 """Words of a query a record need not have."""
 UNSAID = _table("""
     tomato: cherry
+    coffee: black
+    shrimp: king jumbo tiger
+    salmon tuna swordfish halibut cod: steak
+    naan: garlic
     apple onion: red green yellow white
     rice: basmati jasmine arborio
     pasta macaroni: elbow penne fusilli rigatoni farfalle ziti linguine fettuccine
@@ -189,12 +252,15 @@ NOT_FOOD = _words(
 LIVE_ANIMALS = _words("bird cat dog horse sheep cow elephant bear zebra giraffe")
 """What classifiers call animals that nobody calls their meat by."""
 
-RAW = _words(
-    "raw uncooked unprepared unheated unbaked undiluted condensed dough purchased packaged"
+DISHWARE = _words("bowl cup")
+"""Ends of names of foods too, "burrito bowl", but for what is only"""
+SERVED_IN_DISHES = _words(
+    "soup coffee tea wine water milk fruit cereal salad beer juice sugar punch"
 )
+RAW = _words("raw uncooked unprepared unheated unbaked undiluted condensed purchased packaged")
 COOKED = _words(
     "cooked boiled baked roasted grilled broiled braised stewed steamed poached sauteed"
-    " microwaved simmered heated fried scrambled toasted rotisserie panbroiled barbecue"
+    " microwaved simmered heated fried scrambled toasted rotisserie panbroiled"
     " charbroiled hardboiled"
 )
 SOFT_METHODS = _words(
@@ -256,7 +322,7 @@ NAMED_KINDS = _table("""
     soup: chowder bisque ramen pho gazpacho borscht minestrone broth bouillon stock consomme gumbo
     soup: stew
     sauce: salsa pesto hollandaise marinara alfredo teriyaki tzatziki
-    cake: cupcake cheesecake gingerbread shortcake
+    cake: cupcake cheesecake gingerbread shortcake roll
     bread: naan pita focaccia cornbread chapati roti paratha
     cooky: brownie macaroon gingersnap shortbread
     candy: chocolate caramel fudge toffee marshmallow gumdrop nougat truffle lollipop
@@ -293,14 +359,37 @@ NAMED_KINDS = _table("""
     dip: guacamole hummus salsa tzatziki
 """)
 """X in "X, Y" for the Y that are an X; of others the X is made with Y, or for it."""
-KINDS_ALONE = _words("cheese bread cracker roll seaweed sausage noodle wine lettuce mushroom")
+KINDS_ALONE = _words("cheese bread cracker roll seaweed sausage noodle wine lettuce mushroom sauce")
 """X in "X, Y", where Y is an X if no record is headed by Y alone."""
-SHAPES = _words("stick strip leaf head wedge floret half")
-"""May stand beside a fruit or vegetable without making it another food."""
-CLASS_ENDINGS = _words("sandwich pastry dessert dressing")
+VARIED = RAW_BY_DEFAULT | {"potato", "rice", "bean", "wine"}
+"""Foods with varieties that have names of their own: "Apples, raw, granny smith"."""
+SHAPES = _words(
+    "stick strip leaf head wedge floret half sprig spear pod thread stalk bulb clove cob ear"
+)
+"""May stand beside a fruit, vegetable or herb without making it another food."""
+LEAVES = _words(
+    "lettuce spinach cabbage kale arugula romaine endive basil mint cilantro coriander parsley bay"
+    " rosemary thyme sage oregano dill tarragon chervil marjoram peppermint spearmint watercress"
+)
+"""Plants whose leaves are what is eaten."""
+SHAPED = _words("cinnamon corn peach pickle")
+ALWAYS_SHAPES = _words("sprig spear pod thread floret stalk bulb")
+"""No food but by the plant they are of."""
+CLASS_ENDINGS = _words("sandwich pastry dessert dressing casserole")
 """May follow a name that is no food by itself: a "Gyro sandwich" is a gyro."""
-BRAND_WORDS = _words("original classic bar candy cereal bite size brand drink")
+BRAND_WORDS = _words(
+    "original classic bar candy cereal bite size brand drink cooky cup milk chocolate"
+    " caramel regular"
+)
 """May stand beside a brand without making it another product."""
+BRANDS = _words(
+    "heinz hellmann philadelphia kraft barilla quaker kellogg hershey lindt chobani fage dannon"
+    " danone yoplait starbucks tropicana domino popeye kfc mcdonald wendy subway nestle campbell"
+    " jif skippy tostito lay lays ruffle ragu prego tyson perdue hormel oscar mayer sabra silk"
+    " alpro oatly pepperidge cadbury bertolli nabisco post cheerio general mill uncle bens walker"
+    " birdseye hovis kerrygold lurpak kikkoman mccormick folger nescafe lipton"
+)
+"""In front of a plain food they say who makes it; any record of the food will do."""
 COOKED_KINDS = _words("fish crustacean mollusk shellfish game")
 NAMES_OF_OTHERS = _words("goat blue american swiss acorn butternut boston milk bar")
 """Of these kinds, those that without the name of their kind are other things."""
@@ -357,6 +446,9 @@ BASES = _table("""
     macaroni: pasta
     spaghetti: pasta
     grit: corn
+    gelatin: dessert
+    shepherd: pie
+    wrap: sandwich
     oatmeal: oat cereal
 """)
 """What goes without saying in a name."""
@@ -387,7 +479,7 @@ ODD = _words(
     " flour glutinous sprouted hopi apache navajo wheat bran nonalcoholic egg iced herbal bread"
     " protein spread omega cream blended no low liquid hydrogenated palm industrial fruit salad"
     " jerky garnish whipped sugar cereal rotisserie luncheon patty nugget corned cured vegetable"
-    " pastrami"
+    " pastrami nondairy loaf wholegrain roll almond peanut walnut pecan cashew hazelnut coconut"
 )
 """Words that make a food a variety nobody means who does not say so."""
 NEVER = _words(
@@ -413,9 +505,27 @@ QUALIFIERS = _words("summer winter sweet ns")
 """May stand between a kind and its name: "Squash, summer, zucchini"."""
 HARMLESS = PLAIN | PARTS | COOKED | GENERIC_ENDINGS | QUALIFIERS
 """Words beside a name that leave the food what it is."""
-TRAILING = (FILLERS | GENERIC_ENDINGS | HARD_METHODS) - _words("nut seed")
+DESCRIBING = _words(
+    "whole plain black white brown red green yellow golden dark light sour sweetened unsweetened"
+    " salted unsalted lean dry ground nonfat lowfat reduced regular long short decaf decaffeinated"
+    " vanilla crunchy creamy smooth cultured sweet orange pink skinless boneless skin on"
+)
+TRAILING = (FILLERS | GENERIC_ENDINGS | HARD_METHODS | DESCRIBING) - _words("nut seed orange")
 """Words of a query that may follow the noun."""
-ADJECTIVES = (FILLERS | PLAIN | QUALIFIERS) - _words("cherry water salt meat seed fruit mix")
+KINDS_BEHIND = _table("""
+    bread pasta flour tortilla bagel cracker: wheat rye wholegrain
+""")
+"""Kinds that may follow: "bread whole wheat"."""
+NOUNS = _table("""
+    white: egg
+    green: beet mustard turnip collard salad dandelion
+    half: and
+    grain: whole
+""")
+"""Words that describe, but behind these are the food."""
+ADJECTIVES = (FILLERS | PLAIN | QUALIFIERS | DESCRIBING) - _words(
+    "cherry water salt meat seed fruit mix orange"
+)
 """Words that alone name no food."""
 
 TYPICAL = _table("""
@@ -462,12 +572,15 @@ TYPICAL = _table("""
     burrito: bean
     juice: raw chilled
     vegetable: mixed
-    flour: white purpose
+    flour: wheat white purpose
     pickle: dill
+    salad: mayonnaise
 """)
 ALTERNATIVES = _table("""
     grilled barbecue: charbroiled broiled
     pulled: barbecue shredded
+    roasted: baked
+    baked: roasted
     cherry: grape
     cooked: boiled baked roasted heated prepared
     baguette: french
@@ -487,3 +600,40 @@ FOODS = (PARTS | COOKED_BY_DEFAULT | RAW_BY_DEFAULT | TYPICAL.keys()).union(*NAM
 """Foods in their own right; other names may be bynames, of a brand or of a kind."""
 CLASSES = _words("cheese fish bread cracker roll cake cooky candy sauce soup muffin nut sausage")
 """Names of many foods that differ."""
+BROAD = (
+    CLASSES
+    | KINDS
+    | NAMED_KINDS.keys()
+    | _words("juice flour milk syrup vinegar powder extract spice beverage snack")
+)
+"""Names that need another beside them: "Cheese, brie" is no cheese of any kind."""
+KNOWN = frozenset().union(
+    FOODS,
+    BROAD,
+    PLAIN,
+    ODD,
+    NEVER,
+    RAW,
+    COOKED,
+    FILLERS,
+    GENERIC_ENDINGS,
+    ADJECTIVES,
+    NOT_FOOD,
+    MEASURES,
+    HARD_METHODS,
+    LIVE_ANIMALS,
+    BRANDS,
+    BRAND_WORDS,
+    BASES.keys(),
+    LEAVES,
+    SHAPES,
+    *BASES.values(),
+    *SYNONYMS.keys(),
+    *SYNONYMS.values(),
+    *UNSAID.values(),
+    *COMPOUNDS.keys(),
+    *MEANT.keys(),
+)
+KNOWN |= _words("macaron mcmuffin")
+SPELLINGS = sorted(FOODS | BASES.keys() | BROAD | LEAVES)
+"""What a word nobody knows may be a slip of."""
