@@ -1,18 +1,16 @@
-"""``foodlog serve``: gunicorn with the right settings, once the configuration is known to work."""
+"""``foodlog serve``: gunicorn with the right settings, once FoodLog is known to start."""
 
 import argparse
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
-
-import gunicorn.__main__
-from gunicorn.app.wsgiapp import WSGIApplication
-from gunicorn.errors import HaltServer
 
 from foodlog.app import Application, create_app
 from foodlog.config import load_config
 from foodlog.errors import ConfigError
+from foodlog.trial import Trial
 
 
 def register(subparsers: Any) -> None:
@@ -21,45 +19,66 @@ def register(subparsers: Any) -> None:
     host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "5000"
     parser.add_argument("--host", default=host, help="address to listen at (HOST; %(default)s)")
     parser.add_argument("--port", type=_port, default=port, help="port (PORT; %(default)s)")
-    parser.add_argument("--workers", type=int, help="processes (default: one a core)")
+    parser.add_argument(
+        "--workers", metavar="N", help="processes (WEB_CONCURRENCY; default: one a core)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> NoReturn:
-    """Become gunicorn. Raises :class:`foodlog.errors.ConfigError` before, where it could not."""
+    """Become gunicorn.
+
+    Raises :class:`foodlog.errors.ConfigError` or :class:`foodlog.errors.ProviderError` before,
+    where it could not.
+    """
+    workers = _workers(arguments.workers)
     config = load_config(arguments.config)
     application = create_app(config)
     _require_free(arguments.host, arguments.port)
     os.environ["FOODLOG_CONFIG"] = config.name
-    command = ["--config", "python:foodlog.gunicorn_settings"]
-    command += ["--bind", f"{arguments.host}:{arguments.port}"]
-    if arguments.workers:
-        command += ["--workers", str(arguments.workers)]
+    trial = Trial(application)
+    server = _gunicorn(application, ["--bind", f"{arguments.host}:{arguments.port}", *workers])
+    trial.end()
+    _serve(server)
+
+
+def _workers(given: str | None) -> list[str]:
+    """The number as arguments for gunicorn; all that the environment sets is checked as well."""
+    from foodlog.gunicorn_settings import processes
+
+    if not os.environ.get("WEB_CONCURRENCY"):
+        # Compose passes on what is unset as empty, which gunicorn takes for a number.
+        os.environ.pop("WEB_CONCURRENCY", None)
+    return [] if given is None else ["--workers", str(processes("--workers", given))]
+
+
+def _gunicorn(application: Application, arguments: Sequence[str]) -> Any:
+    """Gunicorn in this process, so that nothing is imported, read and checked twice."""
+    # Imported once the environment is known to be right: gunicorn reads it at once.
+    import gunicorn.__main__
+    from gunicorn.app.wsgiapp import WSGIApplication
+
+    settings = ["--config", "python:foodlog.gunicorn_settings"]
     # Gunicorn reads its own arguments there, and runs them when it replaces itself at SIGUSR2.
-    sys.argv[:] = [gunicorn.__main__.__file__, *command, "foodlog:create_app()"]
+    sys.argv[:] = [gunicorn.__main__.__file__, *settings, *arguments, "foodlog:create_app()"]
+    server = WSGIApplication()
+    server.callable = application
+    return server
+
+
+def _serve(server: Any) -> NoReturn:
+    from gunicorn.errors import HaltServer
+
     try:
-        _Gunicorn(application).run()
+        server.run()
     except HaltServer as failure:
         # Gunicorn stops over the first worker that cannot start, and trips over the second.
         raise SystemExit(failure.exit_status) from None
     raise SystemExit(0)
 
 
-class _Gunicorn(WSGIApplication):  # type: ignore[misc]
-    """Gunicorn in this process, so that nothing is imported, read and checked twice."""
-
-    def __init__(self, application: Application) -> None:
-        self._made: Application | None = application
-        super().__init__()
-
-    def load(self) -> Any:
-        """The application that was made already; at a reload (SIGHUP) a new one."""
-        made, self._made = self._made, None
-        return made or super().load()
-
-
 def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
+    if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} (--port or PORT) is no port: 0 to 65535")
     return int(text)
 

@@ -10,7 +10,6 @@ import threading
 
 import pytest
 import requests
-from gunicorn.arbiter import Arbiter
 
 from foodlog.testing.client import multipart
 
@@ -205,14 +204,50 @@ def test_a_wrong_ingredient_weight_is_named_with_dish_and_ingredient(config, tmp
     assert "feta cheese" in said
 
 
-def test_a_folder_that_cannot_be_used_is_named_with_its_setting(config, tmp_path):
+def test_a_folder_that_cannot_be_used_is_told_once_with_its_setting_before_the_greeting(
+    config, tmp_path
+):
     (tmp_path / "uploads").write_text("a file where the folder should be")
-    # With so many workers several fail while gunicorn stops over the first.
     code, said = refused("--config", str(config), "--port", "0", "--workers", "6", cwd=tmp_path)
-    assert code == Arbiter.WORKER_BOOT_ERROR
-    assert str(tmp_path / "uploads") in said
-    assert "storage" in said
-    assert "photos" in said
+    assert code == 2
+    assert said.startswith("foodlog: storage: 'sqlite_storage' of foodlog ")
+    assert f"storage.options.photos: {tmp_path / 'uploads'} cannot be used: " in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "said"),
+    [
+        ([], {"WEB_CONCURRENCY": "x"}, "WEB_CONCURRENCY is 'x'; allowed: 1 to 64"),
+        ([], {"WEB_CONCURRENCY": "-1"}, "WEB_CONCURRENCY is '-1'; allowed: 1 to 64"),
+        ([], {"GRACEFUL_TIMEOUT": "x"}, "GRACEFUL_TIMEOUT is 'x'; allowed: 5 to 300"),
+        ([], {"MAX_REQUESTS": "-1"}, "MAX_REQUESTS is '-1'; allowed: 0 to 10000000"),
+        (["--workers", "-1"], {}, "--workers is '-1'; allowed: 1 to 64"),
+        (["--workers", "0"], {}, "--workers is '0'; allowed: 1 to 64"),
+        (["--port", "65536"], {}, "'65536' (--port or PORT) is no port: 0 to 65535"),
+    ],
+)
+def test_a_wrong_number_is_named_with_its_setting_and_range(
+    config, tmp_path, arguments, environ, said
+):
+    code, told = refused("--config", str(config), *arguments, cwd=tmp_path, environ=environ)
+    assert code == 2
+    assert said in told
+
+
+def test_an_empty_number_of_processes_counts_as_unset(new_server):
+    assert new_server(environ={"WEB_CONCURRENCY": ""}).start().stop() == 0
+
+
+def test_what_only_serving_needs_keeps_no_other_command_from_running(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "foodlog", "plugins"],
+        env=os.environ | {"WEB_CONCURRENCY": "x", "FOODLOG_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_sigterm_ends_it_cleanly(server):
