@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -31,6 +32,12 @@ class Server:
     @property
     def log(self):
         return self._log.read_text()
+
+    @property
+    def workers(self):
+        """The ids of its worker processes."""
+        pid = self.process.pid
+        return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
     def start(self):
         with self._log.open("ab") as stream:

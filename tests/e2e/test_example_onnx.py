@@ -1,10 +1,12 @@
 """The wheels of FoodLog and of examples/foodlog-onnx, in a fresh environment, serve together."""
 
 import json
+import os
 import shutil
 import site
 import subprocess
 import sys
+import time
 from io import BytesIO
 from pathlib import Path
 
@@ -117,10 +119,12 @@ def test_the_example_s_own_tests_pass_on_the_wheels(python, wheels):
     assert " failed" not in said
 
 
-def test_a_broken_model_is_told_at_the_start(python, config, tmp_path):
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_broken_model_is_told_at_the_start(python, config, tmp_path, command):
     (tmp_path / "model.onnx").write_bytes(b"no model")
     done = subprocess.run(
-        [python, "-m", "foodlog", "check", "--config", config],
+        [python, "-m", "foodlog", command, "--config", config],
+        env=os.environ | {"PORT": "0"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -129,3 +133,18 @@ def test_a_broken_model_is_told_at_the_start(python, config, tmp_path):
     assert done.stderr.startswith("foodlog: classifiers[0]: 'onnx' of foodlog-onnx 1.0.0 ")
     assert f"the option 'model': {tmp_path}/model.onnx cannot be used: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_workers_are_replaced_without_a_sound(new_server, python, config, tmp_path, used):
+    if not used:
+        config.write_text(embedded(tmp_path))
+    server = new_server(python=python, environ={"MAX_REQUESTS": "2"}).start()
+    greeting, first = server.log, server.workers
+    end = time.monotonic() + 60
+    while first & server.workers:
+        assert time.monotonic() < end, server.log
+        requests.get(f"{server.url}/health", timeout=30)
+        time.sleep(0.05)
+    assert server.stop() == 0
+    assert server.log == greeting

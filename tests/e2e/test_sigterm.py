@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -160,7 +159,7 @@ def test_replacing_workers_under_load_loses_nothing(new_server, photo):
     first = workers_of(server)
     with Load(server.port, photo, clients=8) as load:
         # A worker ends some time after its last request, and only then comes the next one.
-        load.until(answers=300, also=lambda: not first & children_of(server))
+        load.until(answers=300, also=lambda: not first & server.workers)
     assert load.lost == []
     assert load.answered.keys() == {200}
 
@@ -168,12 +167,7 @@ def test_replacing_workers_under_load_loses_nothing(new_server, photo):
 def workers_of(server):
     """Both workers, once they are there."""
     for _ in itertools.repeat(None, 600):
-        if len(found := children_of(server)) == 2:
+        if len(found := server.workers) == 2:
             return found
         time.sleep(0.05)
     raise AssertionError(server.log)
-
-
-def children_of(server):
-    pid = server.process.pid
-    return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())

@@ -4,23 +4,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from marshmallow import Schema
 
 import foodlog
-from foodlog.errors import ProviderError
-from foodlog.models import Classification, Label
+from foodlog.models import Classification
 from foodlog.options import Choice, FilePath, Number, Seconds, Whole
 from foodlog.photos import Photo
 from foodlog.providers import Classifier, Context
 from foodlog_onnx.labels import load_labels
-from foodlog_onnx.model import Array, Model
-from foodlog_onnx.pictures import LAYOUTS, Preprocessing, Triple
+from foodlog_onnx.triple import Triple
 
 CHECK_TIMEOUT = 4.0
 """Seconds the check waits at most."""
-ROUNDING = 1e-3
-"""How far probabilities may add up to something else than 1."""
 
 
 class OnnxClassifier(Classifier):
@@ -68,7 +63,9 @@ class OnnxClassifier(Classifier):
             metadata={"help": "Red, green and blue are divided by it."},
         )
         layout = Choice(
-            LAYOUTS, load_default="nchw", metadata={"help": "nchw: colours first; nhwc: last."}
+            ("nchw", "nhwc"),
+            load_default="nchw",
+            metadata={"help": "nchw: colours first; nhwc: last."},
         )
         output = Choice(
             ("logits", "probabilities"),
@@ -87,20 +84,27 @@ class OnnxClassifier(Classifier):
     def __init__(self, options: Mapping[str, Any], context: Context) -> None:
         """Raises ProviderError where model, labels and options do not fit together."""
         super().__init__(options, context)
-        self._labels = load_labels(options["labels"])
+        # Not above: servers load this module before they fork, whether they use it or not, and
+        # a thread that onnxruntime has started by then is missing in every worker.
+        from foodlog_onnx.answers import Answers
+        from foodlog_onnx.model import Model
+        from foodlog_onnx.pictures import Preprocessing
+
+        labels = load_labels(options["labels"])
         self._preprocessing = Preprocessing.of(options)
+        self._answers = Answers(labels, logits=options["output"] == "logits")
         self._model = Model(
             options["model"],
             shape=self._preprocessing.shape,
-            answers=len(self._labels),
+            answers=len(labels),
             threads=options["threads"],
             parallel=options["parallel"],
         )
-        self._check_output(self._try(timeout=60))
+        self._answers.check(self._model.try_out(timeout=60), options["model"])
 
     def check(self) -> None:
         """Has an empty picture classified."""
-        self._try(min(self.options["timeout"], CHECK_TIMEOUT))
+        self._model.try_out(min(self.options["timeout"], CHECK_TIMEOUT))
 
     def classify(self, photo: Photo, timeout: float) -> Classification:
         """The model's labels, best first; a run that takes longer than ``timeout`` is ended."""
@@ -110,44 +114,13 @@ class OnnxClassifier(Classifier):
         answer = self._model.run(picture, ends - start)
         took = time.monotonic() - start
         return Classification(
-            labels=self._best(answer),
+            labels=self._answers.best(answer, self.options["top_k"]),
             diagnostics={"model": self.options["model"].name, "milliseconds": round(took * 1000)},
         )
 
     def close(self) -> None:
         """Let go of the model."""
         self._model.close()
-
-    def _try(self, timeout: float) -> Array:
-        return self._model.run(np.zeros(self._preprocessing.shape, np.float32), timeout)
-
-    def _best(self, answer: Array) -> tuple[Label, ...]:
-        shares = softmax(answer) if self.options["output"] == "logits" else answer
-        order = np.argsort(-shares, kind="stable")[: self.options["top_k"]]
-        clipped = np.clip(shares, 0, 1)
-        return tuple(Label(self._labels[place], float(clipped[place])) for place in order)
-
-    def _check_output(self, answer: Array) -> None:
-        """A softmax of a softmax makes every model unsure, and logits are no confidences."""
-        found = "probabilities" if _are_probabilities(answer) else "logits"
-        if found != self.options["output"]:
-            raise ProviderError(
-                f"the option 'output' is {self.options['output']}, but what "
-                f"{self.options['model']} answers is {found}: from {answer.min():.3g} to "
-                f"{answer.max():.3g}, {answer.sum():.3g} in all. Set it to {found}."
-            )
-
-
-def softmax(logits: Array) -> Array:
-    """Logits as shares of 1."""
-    powers = np.exp(logits - logits.max())
-    shares: Array = powers / powers.sum()
-    return shares
-
-
-def _are_probabilities(answer: Array) -> bool:
-    inside = answer.min() >= -ROUNDING and answer.max() <= 1 + ROUNDING
-    return bool(inside and abs(answer.sum() - 1) <= ROUNDING)
 
 
 @foodlog.hookimpl

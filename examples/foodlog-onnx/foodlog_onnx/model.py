@@ -1,5 +1,6 @@
 """An ONNX model that takes a picture and answers a number for each label."""
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +8,14 @@ from threading import BoundedSemaphore, Timer
 from typing import Any
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from foodlog.errors import ProviderError, ProviderTimeout
+
+# Read when it is imported: otherwise it tells Microsoft that it is used.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime  # type: ignore[import-untyped]
 
 Array = NDArray[Any]
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -29,10 +34,11 @@ class Model:
         self, path: Path, *, shape: Sequence[int], answers: int, threads: int, parallel: int
     ) -> None:
         self._path = path
+        self._shape = tuple(shape)
         self._answers = answers
         self._session = self._load(threads)
         self._slots = BoundedSemaphore(parallel)
-        self._type = self._check_input(shape)
+        self._type = self._check_input()
         self._check_output()
 
     def run(self, picture: Array, timeout: float) -> Array:
@@ -52,6 +58,10 @@ class Model:
         finally:
             self._slots.release()
         return self._checked(answer)
+
+    def try_out(self, timeout: float) -> Array:
+        """What it answers for an empty picture; raises as :meth:`run`."""
+        return self.run(np.zeros(self._shape, np.float32), timeout)
 
     def close(self) -> None:
         """Let go of the session and its memory."""
@@ -75,16 +85,16 @@ class Model:
         except Exception as error:  # the runtime's own have no common class
             raise self._refused(f"onnxruntime cannot load it ({_first_line(error)})") from error
 
-    def _check_input(self, shape: Sequence[int]) -> Any:
+    def _check_input(self) -> Any:
         inputs = self._session.get_inputs()
         found = ", ".join(f"{i.name}: {i.type} {_shown(i.shape)}" for i in inputs) or "nothing"
         fits = (
-            len(inputs) == 1 and inputs[0].type in TYPES and _can_be(inputs[0].shape, tuple(shape))
+            len(inputs) == 1 and inputs[0].type in TYPES and _can_be(inputs[0].shape, self._shape)
         )
         if not fits:
             raise self._refused(
-                f"it takes {found}; expected one input of {' or '.join(TYPES)} {_shown(shape)}, "
-                "which the options 'size' and 'layout' make"
+                f"it takes {found}; expected one input of {' or '.join(TYPES)} "
+                f"{_shown(self._shape)}, which the options 'size' and 'layout' make"
             )
         return TYPES[inputs[0].type]
 

@@ -1,6 +1,9 @@
 """Pictures, models and labels: what is right is exact, what is wrong is told at the start."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +14,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from foodlog_onnx import OnnxClassifier, softmax
+from foodlog_onnx import OnnxClassifier
+from foodlog_onnx.answers import softmax
 from foodlog_onnx.model import Model
 from foodlog_onnx.pictures import Preprocessing
 from marshmallow import ValidationError
@@ -327,3 +331,17 @@ def test_the_readme_has_every_option_with_its_default() -> None:
         (row,) = [row for row in rows if f"`{name}`" in row.split("|")[1]]
         default = "required" if field.required else str(field.load_default).removesuffix(".0")
         assert ("0.5 each" if name in ("mean", "std") else default) in row.split("|")[2]
+
+
+def test_only_a_classifier_that_is_used_loads_the_runtime() -> None:
+    """Servers load every plugin before they fork, and threads do not survive a fork."""
+    look = "import sys, foodlog_onnx; print({'numpy', 'onnxruntime'} & sys.modules.keys())"
+    loaded = subprocess.check_output([sys.executable, "-c", look], text=True, timeout=60)
+    assert loaded == "set()\n"
+
+
+def test_the_runtime_tells_nobody_that_it_is_used() -> None:
+    look = "import os, foodlog_onnx.model; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ORT_")}
+    said = subprocess.check_output([sys.executable, "-c", look], text=True, timeout=60, env=environ)
+    assert said == "1\n"
