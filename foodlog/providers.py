@@ -72,6 +72,10 @@ class Provider(ABC):
         """Let go of connections and threads. Called once; nothing is called after it."""
 
 
+NOT_CLASSIFIED = ("local_fallback", "manual")
+"""What a meal has as its ``inference_source`` where no classifier named it."""
+
+
 class Classifier(Provider):
     """Says what is on a photo."""
 

@@ -15,13 +15,16 @@ In a plugin's tests, with pytest::
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from foodlog.errors import PartialAnswer, ProviderError
 from foodlog.models import FoodQuery, Nutrition
 from foodlog.providers import NutritionSource
 from foodlog.testing import provider as common
+from foodlog.testing.rules import rules
 
 UNKNOWN = FoodQuery(name="qwxzv brglm 7f3a")
 GRAMS = ("proteins", "fats", "carbohydrates", "fiber", "sugars", "saturated_fats")
@@ -32,10 +35,14 @@ MOST_SODIUM = 40_000.0
 """mg in 100 g, a little more than table salt has."""
 HEAVIEST = 5000.0
 """Grams of a serving."""
+_NO_SEQUENCE = (
+    "lookup() must return a sequence, not {}: by its place alone an answer finds its ingredient"
+)
 ROUNDING = 105.0
 """Grams that the macronutrients of 100 g may add up to: each is rounded, and measured apart."""
 
 
+@rules
 class NutritionSourceTests(common.AskedTests):
     """Every rule of the nutrition port. Inherit and give the fixtures ``provider`` and ``known``;
     where the source depends on a service, also ``down`` and ``hanging``."""
@@ -49,21 +56,21 @@ class NutritionSourceTests(common.AskedTests):
     def _remember(self, known: FoodQuery) -> None:
         self._known = known
 
-    def use(self, provider: Any, timeout: float = 10.0) -> None:
+    def use(self, provider: Any, timeout: float | None = None) -> None:
         """Look a food up."""
-        provider.lookup([self._known], timeout)
+        look_up(provider, [self._known], timeout)
 
     def test_a_known_food_is_answered_per_100_g(
         self, provider: NutritionSource, known: FoodQuery
     ) -> None:
         """What is in a meal is worked out from these figures and its weight."""
-        (answer,) = provider.lookup([known], 10.0)
+        (answer,) = look_up(provider, [known])
         assert answer is not None, f"the source does not know {known}, its own `known` food"
         assert_nutrition(answer, provider)
 
     def test_an_unknown_food_is_none(self, provider: NutritionSource) -> None:
         """The next source is asked for it."""
-        answers = provider.lookup([UNKNOWN], 10.0)
+        answers = look_up(provider, [UNKNOWN])
         assert list(answers) == [None], (
             f"{UNKNOWN.name!r} is no food, but it answered {answers!r:.200}: a wrong food is worse "
             "than none, and the next source may know it"
@@ -73,22 +80,25 @@ class NutritionSourceTests(common.AskedTests):
         self, provider: NutritionSource, known: FoodQuery
     ) -> None:
         """They are matched to the ingredients by their place alone."""
-        answers = provider.lookup((UNKNOWN, known, UNKNOWN, known), 10.0)
-        assert isinstance(answers, Sequence), "lookup() must return a sequence, not an iterator"
-        assert [answer is not None for answer in answers] == [False, True, False, True], (
-            "lookup() must answer one entry for each food, in the same order: by its place alone "
-            "an answer finds its ingredient"
+        answers = look_up(provider, (UNKNOWN, known, UNKNOWN, known))
+        assert _known(answers) == [False, True, False, True], (
+            "lookup() must answer in the same order: by its place alone an answer finds its "
+            "ingredient"
         )
 
     def test_no_food_at_all_is_no_answer(self, provider: NutritionSource) -> None:
         """A dish all of whose foods others know."""
-        assert list(provider.lookup([], 10.0)) == [], "nothing was asked: the answer is empty"
+        answers = common.asked(provider.lookup, [])
+        assert isinstance(answers, Sequence), _NO_SEQUENCE.format(type(answers).__name__)
+        assert not answers, "nothing was asked: the answer is empty"
 
     def test_any_name_can_be_asked_for(self, provider: NutritionSource, known: FoodQuery) -> None:
         """Clients send what they like, and it reaches the sources."""
         foods = [FoodQuery(name=name) for name in common.HOSTILE]
-        answers = provider.lookup([*foods, known], 10.0)
-        assert len(answers) == len(foods) + 1, "one entry for each food, whatever its name"
+        try:
+            answers = look_up(provider, [*foods, known])
+        except PartialAnswer as error:
+            answers = error.answers
         for answer in answers:
             if answer is not None:
                 assert_nutrition(answer, provider)
@@ -99,19 +109,54 @@ class NutritionSourceTests(common.AskedTests):
 
     def test_a_large_batch_is_answered(self, provider: NutritionSource, known: FoodQuery) -> None:
         """A meal may have fifty ingredients."""
-        answers = provider.lookup([known] * 50, 10.0)
-        assert len(answers) == 50, f"50 foods were asked for, {len(answers)} answered"
+        answers = look_up(provider, [known] * 50)
         assert None not in answers, "the same food is known each time it is asked for"
+
+    def test_a_large_batch_keeps_its_time(
+        self, provider: NutritionSource, known: FoodQuery
+    ) -> None:
+        """The time is for all of the batch, not for each food in it."""
+        with suppress(ProviderError):
+            look_up(provider, [known] * 50, common.LITTLE)
 
     def test_several_threads_may_ask_at_once(
         self, provider: NutritionSource, known: FoodQuery
     ) -> None:
         """One instance serves all threads of a worker."""
-        foods = [known, UNKNOWN]
-        for answers in common.together(12, lambda _: provider.lookup(foods, 10.0)):
-            assert [answer is not None for answer in answers] == [True, False], (
-                "asked from several threads at once, it answers something else than alone"
-            )
+        batches = [[bool(number & bit) for bit in (1, 2, 4, 8)] for number in range(12)]
+
+        def ask(number: int) -> Sequence[Nutrition | None]:
+            return look_up(provider, [known if k else UNKNOWN for k in batches[number]])
+
+        assert list(map(_known, common.together(12, ask))) == batches, (
+            "asked from several threads at once, it answers something else than alone: one "
+            "instance serves all threads of a worker"
+        )
+
+
+def look_up(
+    provider: NutritionSource, foods: Sequence[FoodQuery], timeout: float | None = None
+) -> Sequence[Nutrition | None]:
+    """What it answers or raises, within its time; one entry for each food."""
+    try:
+        answers = common.asked(provider.lookup, foods, timeout=timeout)
+    except PartialAnswer as error:
+        _assert_one_for_each(error.answers, foods)
+        raise
+    _assert_one_for_each(answers, foods)
+    return answers
+
+
+def _assert_one_for_each(answers: object, foods: Sequence[FoodQuery]) -> None:
+    assert isinstance(answers, Sequence), _NO_SEQUENCE.format(type(answers).__name__)
+    assert len(answers) == len(foods), (
+        f"{len(foods)} foods were asked for, {len(answers)} answered: there must be one entry for "
+        "each food, in the same order, since by its place alone an answer finds its ingredient"
+    )
+
+
+def _known(answers: Sequence[Nutrition | None]) -> list[bool]:
+    return [answer is not None for answer in answers]
 
 
 def assert_nutrition(answer: object, provider: NutritionSource) -> None:

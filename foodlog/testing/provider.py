@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import isfinite
@@ -21,6 +21,7 @@ from foodlog.photos import Photo, verify
 from foodlog.providers import Provider
 from foodlog.testing import photos
 from foodlog.testing.fakes import context
+from foodlog.testing.rules import forbid_network, in_time, rules
 
 P = TypeVar("P", bound=Provider)
 T = TypeVar("T")
@@ -29,8 +30,18 @@ Failing = Callable[[], AbstractContextManager[None]]
 """Gives a context in which what the provider depends on fails."""
 
 WORD = re.compile(r"[a-z][a-z0-9_]*")
-SECRETIVE = re.compile(r"(^|_)(token|secret|password|api_key|credentials?)$")
+SECRETIVE = re.compile(
+    r"(^|_)(token|secret|password|passphrase|bearer|credentials?|(api|access|private|secret)_?key)$"
+)
+"""Names of options that look as if they held a secret."""
 CHECK_SECONDS = 5.0
+CLOSE_SECONDS = 10.0
+BUILD_SECONDS = 60.0
+"""A model may be large; what takes longer does not load, it hangs."""
+TIMEOUT = 10.0
+"""Seconds that a provider is given, where a rule is not about time."""
+LITTLE = 0.3
+"""Seconds that it is given when the request has few of them left."""
 PATIENCE = 1.0
 """Seconds that an answer may come after its time-out: a busy machine, not another attempt."""
 TEXT_LENGTH = 200
@@ -64,9 +75,21 @@ def build(provider: type[P], **options: Any) -> P:
     Raises :class:`marshmallow.ValidationError` where an option is refused.
     """
     now = replace(context(), clock=lambda: datetime.now(UTC))
-    return provider(provider.Options().load(options), now)
+    loaded = provider.Options().load(options)
+    return in_time(
+        lambda: provider(loaded, now),
+        BUILD_SECONDS,
+        f"the constructor had not come back after {BUILD_SECONDS:g} s: a worker waits for it "
+        "before it answers anybody",
+    )
 
 
+def again(provider: P) -> P:
+    """Another instance over the same options, as each further worker builds one."""
+    return type(provider)(provider.options, provider.context)
+
+
+@rules
 class ProviderTests:
     """Every rule that all providers share. Inherited by the suite of each port."""
 
@@ -83,7 +106,12 @@ class ProviderTests:
         def close_once() -> None:
             if not closed:
                 closed.append(True)
-                provider.close()
+                in_time(
+                    provider.close,
+                    CLOSE_SECONDS,
+                    f"close() had not come back after {CLOSE_SECONDS:g} s: a worker that is told "
+                    "to stop waits for it",
+                )
 
         yield close_once
         close_once()
@@ -107,9 +135,13 @@ class ProviderTests:
 
     def test_unknown_options_are_refused(self, provider: Provider) -> None:
         """A misspelt option must not be ignored."""
-        with pytest.raises(ValidationError) as caught:
+        try:
             provider.Options().load({"no_such_option": 1})
-        assert "no_such_option" in caught.value.messages_dict, (
+        except ValidationError as error:
+            told = "no_such_option" in error.messages_dict
+        else:
+            told = False
+        assert told, (
             "an option that does not exist must be refused (marshmallow's default): an operator "
             "who misspells one would otherwise run with another setting than he wrote"
         )
@@ -127,12 +159,22 @@ class ProviderTests:
         )
 
     def test_check_of_a_working_provider_passes(self, provider: Provider) -> None:
-        """Readiness and ``foodlog check`` rest on it."""
-        start = time.monotonic()
-        provider.check()
-        took = time.monotonic() - start
-        assert took < CHECK_SECONDS, (
-            f"check() took {took:.1f} s; it must be cheap, a second or two: readiness asks it"
+        """``foodlog check`` asks it of every provider, and readiness of the storage."""
+        _check(provider)
+
+    def test_the_constructor_waits_for_nothing(
+        self, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A worker must start while a service is down, and at once where another has ended."""
+        forbid_network(
+            monkeypatch,
+            "the constructor uses the network: a worker must start while a service is down, so "
+            "connect when the first request asks",
+        )
+        # Thrice, since a busy machine makes everybody wait, but not each time.
+        assert any(_waited(lambda: again(provider).close()) < PATIENCE for _ in range(3)), (
+            f"the constructor waited for more than {PATIENCE:g} s without working: it may load "
+            "what it needs, but a worker answers nobody while it waits"
         )
 
     def test_close_leaves_no_thread(self, provider: Provider, close: Callable[[], None]) -> None:
@@ -149,6 +191,7 @@ class ProviderTests:
         """Call the provider once, as a request does."""
 
 
+@rules
 class AskedTests(ProviderTests):
     """The rules of providers that are asked within a time: classifiers and nutrition sources."""
 
@@ -171,7 +214,9 @@ class AskedTests(ProviderTests):
         with down():
             said = _failure(lambda: self.use(provider))
             assert said.strip(), "a ProviderError must say something: an operator has to act on it"
-            assert _failure(provider.check), "check() must tell when the provider does not work"
+            assert _failure(lambda: _check(provider)), (
+                "check() must tell when the provider does not work"
+            )
         self.use(provider)
 
     def test_an_answer_that_does_not_come_ends_in_time(
@@ -181,17 +226,31 @@ class AskedTests(ProviderTests):
         if hanging is None:
             pytest.skip("no `hanging` fixture is given")
         with hanging():
-            start = time.monotonic()
-            _failure(lambda: self.use(provider, timeout=0.3))
-            took = time.monotonic() - start
-        assert took < 0.3 + PATIENCE, (
-            f"with a timeout of 0.3 s it came back after {took:.1f} s; the time-out must bound "
-            "the whole call, retries included, for a request has one deadline for all of it"
-        )
+            _failure(lambda: self.use(provider, LITTLE))
 
-    def use(self, provider: Any, timeout: float = 10.0) -> None:
-        """Call the provider once, as a request does."""
+    def test_little_time_is_kept(self, provider: Any) -> None:
+        """What is left of a request's time may be short: an answer or an error comes within it."""
+        with suppress(ProviderError):
+            self.use(provider, LITTLE)
+
+    def use(self, provider: Any, timeout: float | None = None) -> None:
+        """Call the provider once, as a request does; without a ``timeout``, with time enough."""
         raise NotImplementedError
+
+
+def asked(method: Callable[..., T], *args: Any, timeout: float | None = None) -> T:
+    """What ``method(*args, timeout)`` gives or raises; the test fails where it takes longer.
+
+    Without ``timeout`` it is given :data:`TIMEOUT`.
+    """
+    seconds = TIMEOUT if timeout is None else timeout
+    return in_time(
+        lambda: method(*args, seconds),
+        seconds + PATIENCE,
+        f"with a timeout of {seconds:g} s it had not come back after {seconds + PATIENCE:g} s; "
+        "the time-out must bound the whole call, retries included, for a request has one deadline "
+        "for all of it",
+    )
 
 
 def photo(kind: str = "a JPEG") -> Photo:
@@ -203,6 +262,14 @@ def together(calls: int, call: Callable[[int], T]) -> list[T]:
     """What ``calls`` calls give that are made from four threads at once."""
     with ThreadPoolExecutor(4) as threads:
         return list(threads.map(call, range(calls)))
+
+
+def assert_tuple(value: object, what: str) -> None:
+    """``value`` is a tuple: what is in an answer can be counted, cut, and read more than once."""
+    assert isinstance(value, tuple), (
+        f"{what} must be a tuple, not {type(value).__name__}: FoodLog cuts it, stores it and "
+        "reads it more than once, and letter by letter where it is a text"
+    )
 
 
 def assert_text(value: object, what: str) -> None:
@@ -242,6 +309,22 @@ def _failure(call: Callable[[], object]) -> str:
             "sentence an operator can act on: anything else is logged as a defect of the plugin"
         )
     pytest.fail("no ProviderError came: an answer that was made up looks like a real one")
+
+
+def _check(provider: Provider) -> None:
+    in_time(
+        provider.check,
+        CHECK_SECONDS,
+        f"check() had not come back after {CHECK_SECONDS:g} s; it must be cheap, a second or two: "
+        "`foodlog check` asks it of every provider, and readiness of the storage",
+    )
+
+
+def _waited(call: Callable[[], object]) -> float:
+    """Seconds that ``call`` took without work of this process."""
+    started, worked = time.monotonic(), time.process_time()
+    call()
+    return time.monotonic() - started - (time.process_time() - worked)
 
 
 def _options(provider: Provider) -> list[tuple[str, Any]]:

@@ -11,6 +11,7 @@ import pytest
 
 from foodlog.models import Component, Label, Meal, Nutrients
 from foodlog.providers import MealStore, Storage
+from foodlog.testing.rules import rules
 
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -104,6 +105,15 @@ def race(work: Callable[[int], T], times: int = 8) -> Sequence[T]:
         return list(threads.map(work, range(times)))
 
 
+def assert_utc(moment: datetime | None, what: str) -> None:
+    """``moment``, where there is one, is told in UTC."""
+    assert moment is None or moment.utcoffset() == timedelta(0), (
+        f"{what} came back as {moment}, but must be in UTC with its zone: clients are told it as "
+        "it is, and the day of a meal is taken from it"
+    )
+
+
+@rules
 class MealStoreTests:
     """Every rule of :class:`foodlog.providers.MealStore`."""
 
@@ -117,6 +127,14 @@ class MealStoreTests:
         assert provider.meals.get(original.id) == original, "get() returns the meal unchanged"
         assert provider.meals.list("ann", limit=1).meals == (original,), "and so does list()"
         assert list(provider.meals.scan()) == [original], "and so does scan()"
+
+    def test_times_come_back_in_utc(self, provider: Storage) -> None:
+        """A moment is the same in any zone, but what clients read is not."""
+        provider.meals.add(full_meal())
+        found = [provider.meals.get(full_meal().id), *provider.meals.list("ann", limit=1).meals]
+        for stored in (*found, *provider.meals.scan()):
+            for name in ("created_at", "consumed_at", "corrected_at"):
+                assert_utc(getattr(stored, name), f"`{name}` of a meal")
 
     def test_large_metadata_is_kept(self, provider: Storage) -> None:
         """350 KB of metadata are stored whole; no backend may cut them."""
@@ -202,7 +220,11 @@ class MealStoreTests:
         for number in range(6):
             self._add_at(provider.meals, number, number)
         sizes = [len(page) for page in pages(provider.meals, "ann", 3)]
-        assert [size for size in sizes if size] == [3, 3], "two full pages hold six meals"
+        assert sum(sizes) == 6, "the pages of a history hold all of it"
+        assert sizes[-1], (
+            "`next` of the last page must be None, also where the page is exactly full: a client "
+            "that scrolls is otherwise sent for a page with nothing on it"
+        )
         assert len(history(provider.meals, limit=1)) == 6, "a limit of 1 pages through all"
 
     def test_users_never_see_each_other(self, provider: Storage) -> None:
@@ -230,15 +252,21 @@ class MealStoreTests:
 
     def test_meal_type_filters_before_pages_are_cut(self, provider: Storage) -> None:
         """A filtered history is paged like any other, and unknown types are no type."""
-        types = ["lunch", None, "dinner"]
-        for number in range(12):
-            kind = types[number % 3]
+        types = ["lunch", None, "dinner", *["breakfast"] * 4]
+        for number in range(28):
+            kind = types[number % 7]
             provider.meals.add(meal(number, consumed_at=NOON + number * MINUTE, meal_type=kind))
-        found = history(provider.meals, limit=3, meal_type="lunch", since=NOON + MINUTE)
-        assert [m.id for m in found] == [meal(n).id for n in (9, 6, 3)], (
+        since = NOON + MINUTE
+        found = history(provider.meals, limit=3, meal_type="lunch", since=since)
+        assert [m.id for m in found] == [meal(n).id for n in (21, 14, 7)], (
             "meal_type narrows the history together with since"
         )
-        assert history(provider.meals, meal_type="breakfast") == [], "no such meal, no answer"
+        page = provider.meals.list("ann", limit=3, meal_type="lunch", since=since)
+        assert len(page.meals) == 3, (
+            "meals of another type must not take up the page: of 3 lunches on a page of 3 it "
+            f"holds {len(page.meals)}"
+        )
+        assert history(provider.meals, meal_type="snack") == [], "no such meal, no answer"
 
     def test_a_replacement_raises_the_version(self, provider: Storage) -> None:
         """replace() stores over the version it names, moves it in the history, and counts up."""

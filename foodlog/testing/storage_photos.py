@@ -6,7 +6,8 @@ import pytest
 
 from foodlog.errors import ProviderError
 from foodlog.providers import PhotoStore, Storage
-from foodlog.testing.storage_meals import race
+from foodlog.testing.rules import refused, rules
+from foodlog.testing.storage_meals import assert_utc, race
 
 EVERY_BYTE = bytes(range(256)) * 1000
 HOSTILE_KEYS = (
@@ -35,8 +36,13 @@ def keys(store: PhotoStore, prefix: str = "") -> list[str]:
     return sorted(photo.key for photo in store.list(prefix))
 
 
+@rules
 class PhotoStoreTests:
     """Every rule of :class:`foodlog.providers.PhotoStore`."""
+
+    photos_to_list: int = 1001
+    """How many photos there are at most: more than S3 lists at once; lower it where a write is
+    slow."""
 
     @pytest.mark.parametrize(
         ("key", "content_type"),
@@ -91,8 +97,21 @@ class PhotoStoreTests:
         provider.photos.put("ann/1.jpg", b"12345", "image/jpeg")
         (photo,) = provider.photos.list()
         assert photo.size == 5, "the size is in bytes"
+        assert_utc(photo.modified_at, "`modified_at` of a photo")
         age = datetime.now(UTC) - photo.modified_at
         assert abs(age) < timedelta(minutes=10), "modified_at is about now, in UTC"
+
+    def test_list_sees_every_photo(self, provider: Storage) -> None:
+        """list() yields every photo once, whatever the number: what it leaves out is never copied
+        or swept away."""
+        stored = [f"ann/{number:04}.jpg" for number in range(self.photos_to_list)]
+        for key in stored:
+            provider.photos.put(key, b"photo", "image/jpeg")
+        found = keys(provider.photos)
+        assert found == stored, (
+            f"of {len(stored)} photos list() yields {len(found)}: it must yield every one once, "
+            "for copying and sweeping go by it"
+        )
 
     @pytest.mark.parametrize("key", HOSTILE_KEYS, ids=ascii)
     def test_a_hostile_key_reaches_nothing(self, provider: Storage, key: str) -> None:
@@ -100,7 +119,11 @@ class PhotoStoreTests:
         provider.photos.put("ann/1.jpg", b"photo", "image/jpeg")
         assert provider.photos.get(key) is None, "get() of a bad key finds nothing"
         provider.photos.delete(key)
-        with pytest.raises((ValueError, ProviderError)):
+        otherwise = (
+            f"put() took the key {key!r:.40}: a key that might lead out of the store must be "
+            "refused with ValueError or ProviderError, for it reads or overwrites what is not its"
+        )
+        with refused(ValueError, ProviderError, otherwise=otherwise):
             provider.photos.put(key, b"evil", "image/jpeg")
         assert keys(provider.photos) == ["ann/1.jpg"], "a bad key changes nothing"
 

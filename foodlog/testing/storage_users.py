@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from foodlog.models import User
 from foodlog.providers import Storage
-from foodlog.testing.storage_meals import race
+from foodlog.testing.rules import rules
+from foodlog.testing.storage_meals import assert_utc, race
 
 SIGNED_UP = datetime(2024, 5, 17, 12, 0, 0, 1, tzinfo=UTC)
 
@@ -20,6 +21,7 @@ def user(name: str, number: int = 1) -> User:
     )
 
 
+@rules
 class UserStoreTests:
     """Every rule of :class:`foodlog.providers.UserStore`."""
 
@@ -32,6 +34,8 @@ class UserStoreTests:
         assert provider.users.add(ann) is True, "add() of a new e-mail answers True"
         assert provider.users.get(ann.email) == ann, "get() returns the account unchanged"
         assert list(provider.users.scan()) == [ann], "and so does scan()"
+        for stored in provider.users.scan():
+            assert_utc(stored.created_at, "`created_at` of an account")
 
     def test_emails_are_compared_in_lower_case(self, provider: Storage) -> None:
         """One mailbox, one account, however its e-mail is typed."""

@@ -36,6 +36,8 @@ class TestSynthetic(FallbackTests):
 
 
 class TestMemoryStorage(StorageTests):
+    durable = False  # it is for tests
+
     @pytest.fixture
     def provider(self) -> MemoryStorage:
         return build(MemoryStorage)
