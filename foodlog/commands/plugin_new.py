@@ -17,7 +17,8 @@ from typing import Any
 
 from foodlog.discovery import discover
 from foodlog.errors import ConfigError
-from foodlog.providers import KINDS
+from foodlog.openapi.answers import Metadata
+from foodlog.providers import KINDS, NOT_CLASSIFIED
 
 LONGEST_NAME = 60
 _DISTRIBUTION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -92,6 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.to or Path(names.distribution)
     _refuse_what_is_there(folder)
     _refuse_what_is_taken(names, arguments.kind)
+    if arguments.kind == "classifier":
+        _refuse_what_means_something_else(names)
     _write(folder, contents(names, arguments.kind))
     print(
         f"{folder} holds the {arguments.kind} provider '{names.provider}'. Next:\n\n"
@@ -159,6 +162,17 @@ def _refuse_what_is_taken(names: Names, kind: str) -> None:
         raise ConfigError(
             f"a module {names.module!r} is installed already, and the plugin would hide it; "
             f"choose another name, as in foodlog-{names.distribution}."
+        )
+
+
+def _refuse_what_means_something_else(names: Names) -> None:
+    """A classifier's name is its word in a meal's ``inference_source`` and ``metadata``."""
+    others = [offer.provider for offer in discover().of("classifier").values()]
+    sources = {getattr(other, "inference_source", other.name) for other in others}
+    if names.provider in {*NOT_CLASSIFIED, *sources, *Metadata().fields}:
+        raise ConfigError(
+            f"a classifier cannot be named '{names.provider}': in the inference_source or the "
+            "metadata of a meal clients take that word for something else; choose another name."
         )
 
 

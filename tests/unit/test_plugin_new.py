@@ -105,6 +105,21 @@ def test_a_name_that_is_taken(here: Path, capsys: pytest.CaptureFixture[str]) ->
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "name", ["manual", "foodlog-local-fallback", "huggingface-space", "gps", "usda_fdc"]
+)
+def test_a_word_that_means_something_else_in_a_meal(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    word = Names.of(name, "classifier").provider
+    assert refusal(capsys, name, "--kind", "classifier") == (
+        f"a classifier cannot be named '{word}': in the inference_source or the metadata of a meal "
+        "clients take that word for something else; choose another name."
+    )
+    assert list(here.iterdir()) == []
+    assert main(["plugin", "new", name, "--kind", "storage"]) == 0
+
+
 def test_a_folder_that_exists_is_left_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "guess").mkdir()
     assert refusal(capsys, "guess", "--kind", "fallback") == (
