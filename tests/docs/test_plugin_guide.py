@@ -13,7 +13,7 @@ from foodlog.testing import __all__ as offered
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/plugins.md").read_text()
 WRITTEN = contents(Names.of("foodlog-swiss", "nutrition"), "nutrition")
-TESTED = (ROOT / "tests/plugins/test_remote_classifiers_conformance.py").read_text()
+TESTED = (ROOT / "tests/plugins/test_kit_with_a_stub.py").read_text()
 QUOTED = re.findall(r"```(python|toml|yaml)\n(.*?)```", TEXT, re.DOTALL)
 
 
