@@ -1,6 +1,6 @@
 """One session, and one client per service, for the whole process."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError
 
 from foodlog.concurrency import request_deadline
 from foodlog.errors import ProviderError
+from foodlog_plugins.aws_storage.errors import note_doubt
 
 
 class Clients:
@@ -45,7 +46,9 @@ class Clients:
             ) from error
         longest_try = options["connect_timeout"] + options["read_timeout"]
         for client in (self.s3, self.dynamodb):
-            _keep_deadline(client, longest_try)
+            after_each_try = f"needs-retry.{client.meta.service_model.service_name}"
+            client.meta.events.register_first(after_each_try, _in_time(longest_try))
+            client.meta.events.register_first(after_each_try, note_doubt)
         self.region = self.dynamodb.meta.region_name
         self.partition = self._session.get_partition_for_region(self.region)
 
@@ -60,8 +63,8 @@ class Clients:
         self.dynamodb.close()
 
 
-def _keep_deadline(client: Any, longest_try: float) -> None:
-    """Let no call be tried again where the request it is for has no time left for that.
+def _in_time(longest_try: float) -> Callable[..., Any]:
+    """Lets no call be tried again where the request it is for has no time left for that.
 
     The first try is always made: what has to be cleaned up after a failure must get one, too.
     """
@@ -72,8 +75,7 @@ def _keep_deadline(client: Any, longest_try: float) -> None:
         late = deadline is not None and deadline.left() < longest_pause + longest_try
         return False if late else None  # None: it is for the SDK to say
 
-    service = client.meta.service_model.service_name
-    client.meta.events.register_first(f"needs-retry.{service}", in_time)
+    return in_time
 
 
 def _s3_config(endpoint_url: str | None) -> Config:

@@ -61,12 +61,13 @@ NO_CREDENTIALS = (
     "There are no usable AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
     "AWS_PROFILE, or give the machine a role."
 )
+DOUBT = "MayStillBeDone"
 RETRY_AFTER = 1.0
 """Seconds; the SDK has already waited and tried again before anything gets here."""
 
 
 class Unsettled(ProviderTimeout):
-    """The service refused or could not be reached, but an earlier try may still be done.
+    """The service refused or could not be reached, but a try may still be done.
 
     To whoever must know what is stored it is a time-out; it is answered as a refusal.
     """
@@ -124,10 +125,22 @@ def refusal(error: ClientError, service: str, resource: str) -> FoodLogError:
     )
 
 
+def note_doubt(response: Any, request_dict: Any, **_: Any) -> None:
+    """Note in the answer whether this try or an earlier one may be done without saying so.
+
+    A handler of the SDK's event ``needs-retry``, which follows each try of a call; ``response``:
+    the HTTP answer and what was read of it, or None.
+    """
+    context = request_dict["context"]
+    unknown = response is None or response[0].status_code >= 500
+    context[DOUBT] = unknown or context.get(DOUBT, False)
+    if response is not None:
+        response[1].setdefault("ResponseMetadata", {})[DOUBT] = context[DOUBT]
+
+
 def _may_still_be_done(error: ClientError) -> bool:
-    """Whether the service has not refused every try before doing anything."""
     metadata: Any = error.response.get("ResponseMetadata", {})
-    return bool(metadata.get("RetryAttempts")) or metadata.get("HTTPStatusCode", 0) >= 500
+    return bool(metadata.get(DOUBT))
 
 
 def code_of(error: ClientError) -> str:

@@ -22,14 +22,14 @@ from marshmallow import ValidationError
 from foodlog.errors import ProviderError, ProviderTimeout, TooLarge, Unprocessable
 from foodlog.testing.storage_users import user
 from foodlog_plugins.aws_storage import AwsStorage
-from foodlog_plugins.aws_storage.errors import aws_errors
+from foodlog_plugins.aws_storage.errors import DOUBT, aws_errors
 
 Make = Callable[..., AwsStorage]
 TABLE = "The table Meals (storage.options.meals_table)"
 
 
 def answered(
-    code: str, operation: str = "PutItem", message: str = "", **metadata: int
+    code: str, operation: str = "PutItem", message: str = "", **metadata: bool
 ) -> ClientError:
     response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
     return ClientError(response, operation)
@@ -97,8 +97,7 @@ def test_nobody_there_is_worth_another_try() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        answered("ThrottlingException", RetryAttempts=1),
-        answered("InternalServerError", HTTPStatusCode=500, RetryAttempts=0),
+        answered("ThrottlingException", **{DOUBT: True}),
         EndpointConnectionError(endpoint_url="https://x.example"),
     ],
 )
@@ -111,9 +110,9 @@ def test_what_an_earlier_try_may_still_do_is_a_time_out_that_is_answered_as_a_re
     assert told.title == ProviderError.title
 
 
-def test_what_the_first_try_is_refused_is_surely_not_done() -> None:
+def test_what_is_refused_at_every_try_is_surely_not_done() -> None:
     for code in ("ThrottlingException", "AccessDeniedException"):
-        refused = answered(code, HTTPStatusCode=400, RetryAttempts=0)
+        refused = answered(code, **{DOUBT: False})
         assert not isinstance(raised(refused), ProviderTimeout)
 
 

@@ -148,6 +148,17 @@ def test_logging_a_meal_survives_faults_at_any_call(
     assert failed == hit, "the calls that were meant to fail"
 
 
+@pytest.mark.usefixtures("at_once")
+def test_a_row_that_is_refused_at_every_try_takes_its_photo_with_it(
+    on_moto: Make, storage: AwsStorage, logs: Logs, photo: Photo
+) -> None:
+    faulty = on_moto(attempts=2)
+    fault = Fault(faulty, {3: "throttled", 4: "throttled"})
+    assert attempt(logs.over(faulty), photo, "key") is None
+    assert fault.calls[2:4] == ["PutItem", "PutItem"]
+    assert state(storage) == ([], [], [])
+
+
 def attempt(log: MealLog, photo: Photo, key: str) -> Meal | None:
     """The meal that a /predict acknowledges; None where it fails in a way it may."""
     try:
