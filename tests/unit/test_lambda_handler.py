@@ -30,19 +30,22 @@ def function(tmp_path_factory):
     asyncio.set_event_loop(None)
 
 
+API = "abc.execute-api.eu-west-1.amazonaws.com"
+
+
 @pytest.fixture
 def call(function):
-    def call(method, path, body=None, query="", **headers):
+    def call(method, path, body=None, query="", stage="$default", domain=API, **headers):
         event = {
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": path,
             "rawQueryString": query,
-            "headers": {"host": "abc.execute-api.eu-west-1.amazonaws.com", **headers},
+            "headers": {"host": domain, **headers},
             "requestContext": {
                 "http": {"method": method, "path": path, "sourceIp": "203.0.113.7"},
-                "domainName": "abc.execute-api.eu-west-1.amazonaws.com",
-                "stage": "$default",
+                "domainName": domain,
+                "stage": stage,
             },
             "isBase64Encoded": body is not None,
         }
@@ -70,6 +73,33 @@ def test_health_is_answered_as_text(call):
     answer = call("GET", "/health")
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, False)
     assert json.loads(answer["body"])["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("path", "stage", "domain", "status"),
+    [
+        ("/prod/health", "prod", API, 200),
+        ("/api/api/health", "api", API, 200),
+        ("/health", "prod", API, 200),
+        ("/prod", "prod", API, 404),
+        ("/product/health", "prod", API, 404),
+        ("/prod/health", "$default", API, 404),
+        ("/health", "health", "api.example.org", 200),
+    ],
+)
+def test_the_name_of_a_stage_is_no_part_of_the_path(call, path, stage, domain, status):
+    assert call("GET", path, stage=stage, domain=domain)["statusCode"] == status
+
+
+def test_a_rest_api_names_its_stage_apart_from_the_path(function):
+    event = {
+        "resource": "/{proxy+}",
+        "path": "/health",
+        "httpMethod": "GET",
+        "headers": {"Host": API},
+        "requestContext": {"stage": "prod", "path": "/prod/health", "domainName": API},
+    }
+    assert function(event, None)["statusCode"] == 200
 
 
 def test_a_photo_becomes_a_meal_in_the_log_and_comes_back_byte_by_byte(call):
