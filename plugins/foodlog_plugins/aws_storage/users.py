@@ -58,10 +58,11 @@ def _to_record(user: User) -> dict[str, Any]:
 
 
 def _from_record(record: Mapping[str, Any]) -> User:
+    """The account; one without a password's hash is one that nobody can log in to."""
     return User(
         id=str(record["id"]),
         email=record["email"],
         created_at=parse_time(record.get("created_at")) or EPOCH,
-        password_hash=record["password_hash"],
+        password_hash=record.get("password_hash") or "",
         epoch=record.get("epoch", 0),
     )

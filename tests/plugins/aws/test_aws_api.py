@@ -11,9 +11,11 @@ import requests
 from aws_calls import Fault, counted
 from werkzeug.security import generate_password_hash
 
+from foodlog.services.migration import Migration
 from foodlog.testing import photos
 from foodlog.testing.client import Client, embedded
 from foodlog.testing.storage_meals import meal
+from foodlog.testing.storage_memory import MemoryStorage
 from foodlog_plugins.aws_storage import AwsStorage
 from foodlog_plugins.aws_storage.attributes import to_item
 
@@ -97,6 +99,20 @@ def test_users_of_the_flask_service_log_in_and_are_rehashed(
     client.token = answer.json["token"]
     assert client.get("/auth/me").json["user"]["email"] == USER["email"]
     assert log_in(client, "wrong horse").status_code == 401
+
+
+def test_an_account_without_a_hash_can_neither_log_in_nor_stop_a_move(
+    storage: AwsStorage, serve: Serve
+) -> None:
+    put(storage, "users_table", USER)
+    answer = log_in(serve(storage))
+    assert (answer.status_code, answer.json["code"]) == (401, "wrong_credentials")
+    target = MemoryStorage()
+    migration = Migration(storage, target, lambda *_: None)
+    migration.copy()
+    assert migration.verify() == []
+    (moved,) = target.users.scan()
+    assert (moved.id, moved.password_hash) == (USER["id"], "")
 
 
 def flask_row(storage: AwsStorage, number: int, **more: Any) -> dict[str, Any]:
