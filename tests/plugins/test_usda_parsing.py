@@ -162,6 +162,12 @@ def test_the_brand_of_a_branded_food_is_its_name_and_its_maker() -> None:
     assert parse_food({**food, "brandName": None, "brandOwner": 3}).brand == ""  # type: ignore[union-attr]
 
 
+def test_other_names_stand_between_semicolons() -> None:
+    food = {"fdcId": 1, "description": "x", "commonNames": "", "additionalDescriptions": "a; b c"}
+    assert parse_food(food).other_names == ("a", "b c")  # type: ignore[union-attr]
+    assert parse_food({**food, "additionalDescriptions": ["a"]}).other_names == ()  # type: ignore[union-attr]
+
+
 KEYS = ("foods", "fdcId", "description", "foodNutrients", "nutrient", "number", "amount", "value")
 KEYS += ("unitName", "nutrientNumber", "foodCategory", "foodMeasures")
 json = st.recursive(

@@ -235,6 +235,57 @@ def test_what_is_said_beside_a_food_may_make_it_another(name: str, other: str) -
     assert chosen(name, other) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("rice", "Rice with raisins", "Rice, white, cooked"),
+        ("ramen noodles", "Ramen bowl, NFS", "Soup, ramen noodles, water added"),
+        ("tomato", "Tomatoes, green, raw", "Tomatoes, red, ripe, raw"),
+        ("ham", "Ham, minced", "Ham"),
+        ("turkey", "Ground turkey, cooked", "Turkey, NFS"),
+        ("egg sandwich", "Egg white sandwich", "Egg sandwich"),
+        ("breadfruit", "Seeds, breadfruit seeds, roasted", "Breadfruit, raw"),
+        ("coffee with milk", "Coffee, Latte, with non-dairy milk", "Coffee, Latte, with milk"),
+        ("salt and pepper", "Peppers, sweet, cooked, boiled, with salt", "Salt and pepper"),
+        ("cheese and crackers", "Crackers, cheese", "Crackers and cheese"),
+        ("chicken and rice", "Rice, fried, with chicken", "Chicken and rice"),
+        ("pizza dough", "Pizza, cheese", "Pizza dough"),
+        ("egg", "McDONALD'S, Egg McMUFFIN", "Egg, whole, raw"),
+        ("milk without lactose", "Milk, whole", "Milk, lactose free"),
+        ("whiskey sour", "Whiskey", "Whiskey sour"),
+        ("potato skins", "Potatoes, flesh, baked", "Potato skins"),
+        ("Water, tonic", "Water, bottled", "Water, tonic"),
+    ],
+)
+def test_a_word_more_or_less_makes_another_food(name: str, wrong: str, right: str) -> None:
+    assert chosen(name, wrong) is None
+    assert chosen(name, wrong, right) == right
+
+
+@pytest.mark.parametrize(
+    ("name", "less", "more"),
+    [
+        ("lean ground beef", "Beef, ground, 70% lean, cooked", "Beef, ground, 97% lean, cooked"),
+        ("roasted sweet potatoes", "Sweet potato, boiled", "Sweet potato, baked"),
+    ],
+)
+def test_of_two_that_would_do_the_better_is_taken(name: str, less: str, more: str) -> None:
+    assert chosen(name, less, more) == more
+    assert chosen(name, more, less) == more
+
+
+def test_other_names_of_a_survey_food_are_its_names() -> None:
+    cola = Record(
+        fdc_id=1,
+        description="Soft drink, cola",
+        data_type="Survey (FNDDS)",
+        other_names=("Pepsi", "RC"),
+        nutrients=FIGURES,
+    )
+    assert choose(FoodQuery(name="pepsi"), [cola]) == cola
+    assert choose(FoodQuery(name="dr pepper"), [cola]) is None
+
+
 def test_the_brand_of_a_branded_food_counts_as_said() -> None:
     ketchup = Record(
         fdc_id=1,

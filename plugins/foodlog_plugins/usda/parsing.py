@@ -34,6 +34,7 @@ NUTRIENT_NUMBERS = sorted({n for numbers in _FIELDS.values() for n in numbers} |
 _GRAMS: Mapping[str, float] = {"G": 1.0, "MG": 1e-3, "UG": 1e-6, "MCG": 1e-6, "µG": 1e-6}
 _LARGEST = 1e6
 _HEAVIEST = 5000.0
+_OTHER_NAMES = 20
 _UNSPECIFIED = "Quantity not specified"
 
 
@@ -48,6 +49,8 @@ class Record:
     category: str = ""
     brand: str = ""
     """Brand and maker of a branded food."""
+    other_names: tuple[str, ...] = ()
+    """What else a survey food is called."""
     nutrients: Nutrients
     """Per 100 g; of a branded liquid per 100 ml, which is taken for 100 g."""
     alcohol: float | None = None
@@ -95,6 +98,7 @@ def parse_food(food: object) -> Record | None:
         data_type=_text(food.get("dataType")),
         category=_category(food),
         brand=f"{_text(food.get('brandName'))} {_text(food.get('brandOwner'))}".strip(),
+        other_names=_other_names(food),
         nutrients=_nutrients(amounts),
         alcohol=amounts.get(ALCOHOL),
         serving_grams=_serving(food),
@@ -173,6 +177,13 @@ def _number_text(value: object) -> str:
 
 def _text(value: object) -> str:
     return value.strip()[:100] if isinstance(value, str) else ""
+
+
+def _other_names(food: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of a search hit: texts with semicolons between the names."""
+    texts = (food.get("commonNames"), food.get("additionalDescriptions"))
+    names = (name.strip() for text in texts if isinstance(text, str) for name in text.split(";"))
+    return tuple(name[:100] for name in names if name)[:_OTHER_NAMES]
 
 
 def _category(food: Mapping[str, Any]) -> str:

@@ -110,12 +110,15 @@ def _score_at(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> flo
 
 
 def _covered(wanted: Wanted, segments: Sequence[Segment]) -> bool:
-    said = frozenset().union(*(frozenset(s.core) | s.rest | s.loud for s in segments))
+    said = frozenset().union(
+        *(frozenset(s.core).union(s.rest, s.loud, *s.aliases) for s in segments)
+    )
     absent = frozenset().union(*(s.absent for s in segments))
     return (
         all(_said(word, said) for word in wanted.required)
         and wanted.lacking <= absent
         and not any(_said(word, said) for word in wanted.absent)
+        and any(wanted.both <= s.rest.union(s.core) for s in segments)
     )
 
 
@@ -156,7 +159,7 @@ def _brand(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
 
 def _byname(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
     """By a name in brackets, in front of a class, or behind one as its kind."""
-    if wanted.head in v.FOODS and wanted.required == {wanted.head}:
+    if wanted.head in v.FOODS:
         return None
     for i, segment in enumerate(segments[:_PART_SEGMENTS]):
         core, ending = frozenset(segment.core), segment.heads & v.CLASS_ENDINGS
@@ -222,6 +225,8 @@ def _anchor(wanted: Wanted, segments: Sequence[Segment]) -> int:
 
 def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool:
     """Whether a word nobody asked for makes it another food."""
+    if "seed" in segments[0].heads - wanted.asked and wanted.head not in v.SEEDS:
+        return True
     said = frozenset().union(*(s.core for s in segments))
     aside = wanted.required - said
     naming = {
@@ -236,15 +241,31 @@ def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool
             unasked -= segments[i].partners
         if any(not word.isdigit() for word in unasked):
             return True
-    kinds = segments[place.anchor].heads | segments[0].heads
-    never = v.NEVER - v.DRIED if kinds & v.DRIED_KINDS else v.NEVER
+    never = _never(wanted, segments[place.anchor].heads | segments[0].heads)
+    near = segments[place.anchor : place.anchor + _NEVER_SEGMENTS]
+    return any(
+        (core := set(s.core)) & never - s.free - segments[place.anchor].heads
+        or (core in v.SCRAPS and not core & wanted.required)
+        or (wanted.required <= v.SIMPLE | v.HARMLESS and _company(wanted, s))
+        for s in near
+        if s is near[0] or not v.CLASS_ENDINGS.issuperset(s.core)
+    )
+
+
+def _never(wanted: Wanted, kinds: frozenset[str]) -> frozenset[str]:
+    """The words that may not stand beside the food wanted."""
+    never = v.NEVER.union(*(v.NEVER_OF.get(word, ()) for word in wanted.required))
+    if kinds & v.DRIED_KINDS:
+        never -= v.DRIED
     if wanted.head in v.LEAVES:
         never -= {"leaf"}
-    return any(
-        (core := set(s.core)) & never - wanted.asked - s.free - segments[place.anchor].heads
-        or (core in v.SCRAPS and not core & wanted.required)
-        for s in segments[place.anchor : place.anchor + _NEVER_SEGMENTS]
-    )
+    return never - wanted.asked
+
+
+def _company(wanted: Wanted, segment: Segment) -> bool:
+    """Whether another food is said to be with it."""
+    others = segment.rest.difference(*segment.aliases) & v.COMPANY
+    return bool(others - wanted.asked - v.HARMLESS - v.TYPICAL.get(wanted.head, frozenset()))
 
 
 def _state(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> str | None:
@@ -280,6 +301,8 @@ def _preference(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> f
     score -= 0.4 * _depth(wanted, segments)
     score += 1.2 * len(typical & said) + 2.0 * sum(_said(w, said) for w in wanted.optional)
     score += 1.5 * bool({"nfs", "ns"} & said)
+    if "lean" in wanted.asked:
+        score += max((int(word) - 90 for word in said if word.isdigit()), default=0) / 5
     return score + _state_bonus(_state(wanted, segments, place), said)
 
 
@@ -306,7 +329,7 @@ def _oddness(word: str) -> float:
 
 def _state_bonus(state: str | None, said: frozenset[str]) -> float:
     if state == "raw":
-        return 2.0 if "raw" in said else -2.0 * bool(said & v.COOKED)
+        return 2.0 if "raw" in said else -4.0 * bool(said & v.COOKED)
     if state == "cooked":
         return 1.0 if said & v.COOKED else 0.0
     return 0.0

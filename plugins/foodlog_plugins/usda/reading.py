@@ -36,6 +36,8 @@ class Wanted:
     """What must not be in it: "without skin"."""
     lacking: frozenset[str]
     """Of that, what a record must say is not in it: "unsalted"."""
+    both: frozenset[str] = frozenset()
+    """Two foods of one dish: "rice and beans"."""
 
     @property
     def asked(self) -> frozenset[str]:
@@ -89,14 +91,23 @@ def read(query: FoodQuery) -> Wanted | None:
     if not named or _no_food(named):
         return None
     head, kind = _head(named)
-    optional = _unneeded(content, named, head).union(states)
-    bases = v.BASES.get(head, frozenset()) | kind
+    optional = _unneeded(content, named, head).union(states, kind)
+    bases = v.BASES.get(head, frozenset())
+    bases = bases - v.DISHWARE | kind if kind else bases
     if head in v.PARTS:
         bases = bases.union(named[:-1], *(v.BASES.get(w, ()) for w in named))
     required = frozenset(content) - optional - kind
     state, strict = _wanted_state(query, states, [head, *bases, *required])
     pairs = {a + b: (a, b) for a, b in pairwise(words)}
-    return Wanted(required, head, bases, optional, state, pairs, strict, absent, lacking)
+    both = _both(words, head) & required
+    return Wanted(required, head, bases, optional, state, pairs, strict, absent, lacking, both)
+
+
+def _both(words: Sequence[str], head: str) -> frozenset[str]:
+    """The head and what an "and" joins to it; not of "ham and cheese sandwich"."""
+    mark = words.index("and") if "and" in words else 0
+    behind = set(words[mark + 1 :]) - v.ADJECTIVES
+    return frozenset({words[mark - 1], head} if mark and behind == {head} else ())
 
 
 def _parts(name: str) -> list[list[str]]:
@@ -115,8 +126,11 @@ def _same_food(names: Sequence[Sequence[str]]) -> bool:
     first, *others = names
     if any(set(first).intersection(other) - v.BROAD or first == other for other in others):
         return True
-    unheard = (len(other) == 1 and other[0] not in v.KNOWN for other in others)
-    return bool(others) and first[-1] not in v.BROAD and all(unheard)
+    if not all(len(other) == 1 and other[0] not in v.KNOWN for other in others):
+        return False
+    if first[-1] in v.RAW_BY_DEFAULT - v.BROAD:
+        return bool(others)
+    return any(get_close_matches(other[0], first) for other in others)
 
 
 @lru_cache(maxsize=4096)
@@ -167,7 +181,7 @@ def _denials(
             denying = word in v.DENIALS
             kept.append(word)
         elif denying:
-            (lacking if i == 1 else absent).add(word)
+            (lacking if i == 1 or word in v.INNATE else absent).add(word)
             denying = i > 1
         elif tuple(words[i + 1 : i + 2]) == ("free",) and word != "range":
             lacking.add(word)
@@ -191,7 +205,7 @@ def _describes(word: str, before: Sequence[str]) -> bool:
     if before[-1] in v.NOUNS.get(word, ()) or v.ADJECTIVES.issuperset(before):
         return False
     kinds = v.UNSAID.get(before[-1], frozenset()) | v.KINDS_BEHIND.get(before[0], frozenset())
-    return word in v.TRAILING | kinds
+    return word in v.TRAILING | kinds or word.isdigit()
 
 
 def _head(named: Sequence[str]) -> tuple[str, frozenset[str]]:
@@ -293,11 +307,15 @@ def segments_of(record: Record, wanted: Wanted) -> list[Segment]:
     """The parts of a description between commas, in order."""
     text = record.description
     shouting = text.upper() == text
-    return [
+    segments = [
         segment
         for part in re.split(r"[,;](?![^(]*\))", text)[:_SEGMENTS]
         if (segment := _segment(part, wanted, shouting)) is not None
     ]
+    if segments and record.other_names:
+        names = tuple(frozenset(_tokens(name)) - v.STOP for name in record.other_names)
+        segments[0] = replace(segments[0], aliases=segments[0].aliases + names)
+    return segments
 
 
 def _segment(text: str, wanted: Wanted, shouting: bool) -> Segment | None:
@@ -368,10 +386,16 @@ def _until(words: Sequence[str], marks: Container[str]) -> Sequence[str]:
 
 
 def _without_brand(text: str, loud: Sequence[str], asked: frozenset[str]) -> tuple[str, bool]:
-    """Without words in capitals, unless the query names one of them."""
+    """Without words in capitals, unless the query names one of them, or they are the food.
+
+    In "Egg McMUFFIN" they are.
+    """
+    words = text.split()
     if not loud or asked & set(_tokens(" ".join(loud))):
         return text, False
-    return " ".join(w for w in text.split() if w not in loud), True
+    if words[-1] in loud and words[0] not in loud:
+        return text, True
+    return " ".join(w for w in words if w not in loud), True
 
 
 def _loud(word: str) -> bool:

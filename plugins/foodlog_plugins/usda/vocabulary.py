@@ -64,6 +64,12 @@ SYNONYMS = _phrases("""
     bacon rasher = bacon
     white meat = light meat
     foo young = foo yung
+    parmigiana = parmesan
+    powdered milk = dry milk
+    jello = gelatin
+    unsalted butter = butter without salt
+    chicken egg = egg
+    hen egg = egg
     pak choy = bok choy
     omelette = omelet
     yoghurt = yogurt
@@ -147,6 +153,8 @@ MEANT = _phrases("""
     sunny side up egg = fried egg
     toast = toasted white bread
     arugula salad = arugula
+    egg without yolk = egg white
+    egg no yolk = egg white
     crisp = potato chip
 """)
 """Whole queries that leave the food out."""
@@ -185,7 +193,15 @@ COMPOUNDS = _phrases("""
     red wine vinegar = redwine vinegar
     non alcoholic = nonalcoholic
     alcohol free = nonalcoholic
+    non dairy milk = nondairymilk
     non dairy = nondairy
+    free range = organic
+    grass fed = organic
+    wild caught = organic
+    farm raised = organic
+    eggplant parmesan = eggplantparmesan
+    chicken parmesan = chickenparmesan
+    veal parmesan = vealparmesan
     dairy free = nondairy
     caffeine free = decaffeinated
     well done = done
@@ -208,6 +224,8 @@ LACKING = _table("""
     eggless: egg
 """)
 """What is not there where something is called so."""
+INNATE = _words("lactose gluten dairy alcohol caffeine")
+"""What is there unless a record says that it is not."""
 INCLUDING = _words("include includes")
 MEASURES = _words(
     "bowl cup glass slice piece plate serving portion bag bottle can box handful pinch spoonful"
@@ -379,7 +397,7 @@ CLASS_ENDINGS = _words("sandwich pastry dessert dressing casserole")
 """May follow a name that is no food by itself: a "Gyro sandwich" is a gyro."""
 BRAND_WORDS = _words(
     "original classic bar candy cereal bite size brand drink cooky cup milk chocolate"
-    " caramel regular"
+    " caramel regular square"
 )
 """May stand beside a brand without making it another product."""
 BRANDS = _words(
@@ -449,6 +467,7 @@ BASES = _table("""
     gelatin: dessert
     shepherd: pie
     wrap: sandwich
+    gum: chewing
     oatmeal: oat cereal
 """)
 """What goes without saying in a name."""
@@ -479,7 +498,8 @@ ODD = _words(
     " flour glutinous sprouted hopi apache navajo wheat bran nonalcoholic egg iced herbal bread"
     " protein spread omega cream blended no low liquid hydrogenated palm industrial fruit salad"
     " jerky garnish whipped sugar cereal rotisserie luncheon patty nugget corned cured vegetable"
-    " pastrami nondairy loaf wholegrain roll almond peanut walnut pecan cashew hazelnut coconut"
+    " pastrami nondairy loaf wholegrain roll minced ground seafood"
+    " roma almond peanut walnut pecan cashew hazelnut coconut"
 )
 """Words that make a food a variety nobody means who does not say so."""
 NEVER = _words(
@@ -493,6 +513,17 @@ NEVER = _words(
 """Words that make a food another one; refused where nobody asked for them."""
 DRIED_KINDS = _words("crumb yeast nut seed spice herb seaweed tea fruit raisin date prune cereal")
 
+NEVER_OF = _table("""
+    tomato: green yellow orange
+    egg: white yolk
+    rice: fried
+    broccoli: chinese raab
+    ham: minced
+    chicken turkey pork lamb veal: ground
+""")
+"""The same for one food: a "green tomato" is no tomato."""
+SEEDS = _words("sesame sunflower chia flax hemp poppy cumin mustard seed")
+"""Plants whose seeds are what is eaten, or meant by their name."""
 DRIED = _words("dried dry")
 SCRAPS = (
     {"skin"},
@@ -505,10 +536,13 @@ QUALIFIERS = _words("summer winter sweet ns")
 """May stand between a kind and its name: "Squash, summer, zucchini"."""
 HARMLESS = PLAIN | PARTS | COOKED | GENERIC_ENDINGS | QUALIFIERS
 """Words beside a name that leave the food what it is."""
+SIMPLE = COOKED_BY_DEFAULT | RAW_BY_DEFAULT | _words("pea corn milk coffee tea egg asparagus beet")
+SIMPLE -= _words("lasagna hamburger patty meatball pancake sausage spaghetti macaroni oatmeal")
+"""Foods that another one beside makes a dish: "rice with raisins"."""
 DESCRIBING = _words(
     "whole plain black white brown red green yellow golden dark light sour sweetened unsweetened"
     " salted unsalted lean dry ground nonfat lowfat reduced regular long short decaf decaffeinated"
-    " vanilla crunchy creamy smooth cultured sweet orange pink skinless boneless skin on"
+    " vanilla crunchy creamy smooth cultured sweet orange pink skinless boneless"
 )
 TRAILING = (FILLERS | GENERIC_ENDINGS | HARD_METHODS | DESCRIBING) - _words("nut seed orange")
 """Words of a query that may follow the noun."""
@@ -518,7 +552,8 @@ KINDS_BEHIND = _table("""
 """Kinds that may follow: "bread whole wheat"."""
 NOUNS = _table("""
     white: egg
-    green: beet mustard turnip collard salad dandelion
+    green: beet mustard turnip collard salad dandelion chicory
+    sour: whiskey
     half: and
     grain: whole
 """)
@@ -561,7 +596,8 @@ TYPICAL = _table("""
     mayonnaise dressing: regular
     almond walnut peanut: english
     popcorn: air
-    chip: plain salted
+    chip: potato plain salted
+    gum: chewing
     banana: ripe
     chocolate: milk dark
     oatmeal: water
@@ -598,7 +634,11 @@ ODD |= RAW_BY_DEFAULT - PLAIN
 
 FOODS = (PARTS | COOKED_BY_DEFAULT | RAW_BY_DEFAULT | TYPICAL.keys()).union(*NAMED_KINDS.values())
 """Foods in their own right; other names may be bynames, of a brand or of a kind."""
-CLASSES = _words("cheese fish bread cracker roll cake cooky candy sauce soup muffin nut sausage")
+COMPANY = FOODS | _words("raisin gravy sauce syrup butter margarine pea nut")
+"""What makes a dish of a simple food, standing with it."""
+CLASSES = _words(
+    "cheese fish bread cracker roll cake cooky candy sauce soup muffin nut sausage chip"
+)
 """Names of many foods that differ."""
 BROAD = (
     CLASSES
