@@ -212,6 +212,14 @@ def test_the_food_may_stand_in_front_of_what_describes_it(name: str, description
         ("m&ms", "Candies, MARS SNACKFOOD US, M&M's Milk Chocolate Candies"),
         ("reeses peanut butter cups", "Candies, REESE'S Peanut Butter Cups"),
         ("heinz ketchup", "Ketchup"),
+        ("kiwis", "Kiwifruit, green, raw"),
+        ("half and half", "Cream, half and half"),
+        ("biscuits and gravy", "Biscuit with gravy"),
+        (
+            "tofu and vegetables",
+            "Tofu and vegetables excluding carrots, broccoli, and dark-green leafy; no potatoes,"
+            " with soy-based sauce",
+        ),
         ("heinz ketchup", "HEINZ, TOMATO KETCHUP"),
     ],
 )
@@ -265,6 +273,7 @@ def test_a_word_more_or_less_makes_another_food(name: str, wrong: str, right: st
 @pytest.mark.parametrize(
     ("name", "less", "more"),
     [
+        ("sugar cookie", "Cookie, sugar, sugar free", "Cookie, butter or sugar"),
         ("lean ground beef", "Beef, ground, 70% lean, cooked", "Beef, ground, 97% lean, cooked"),
         ("roasted sweet potatoes", "Sweet potato, boiled", "Sweet potato, baked"),
     ],

@@ -133,7 +133,7 @@ def _place(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
     if at >= len(segments):
         return None
     heads = segments[at].heads
-    if wanted.head in heads:
+    if heads & (wanted.both | {wanted.head}):
         return _Place(at, at)
     near = range(at, min(len(segments), at + _PART_SEGMENTS))
     found: Iterator[int]
@@ -296,8 +296,8 @@ def _preference(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> f
         unasked = set(segment.core) - expected
         weight = _weight(wanted, place, i)
         score -= weight * sum(_oddness(w) / (2 if w in segment.free else 1) for w in unasked)
-        aside = segment.rest | (segment.absent - wanted.absent)
-        score -= sum(_oddness(w) for w in aside - expected)
+        score -= sum(_oddness(w) for w in segment.rest - expected)
+        score -= sum(_oddness(w) for w in segment.absent - wanted.absent)
     score -= 0.4 * _depth(wanted, segments)
     score += 1.2 * len(typical & said) + 2.0 * sum(_said(w, said) for w in wanted.optional)
     score += 1.5 * bool({"nfs", "ns"} & said)

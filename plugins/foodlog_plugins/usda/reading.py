@@ -15,6 +15,10 @@ from foodlog_plugins.usda.parsing import Record
 _LONGEST_NAME = 200
 _SEGMENTS = 12
 _LONG_WORD = 6
+_WHICH_VEGETABLES = re.compile(
+    r" (in|ex)cluding carrots, broccoli, and(/or)? dark-green leafy", re.IGNORECASE
+)
+"""A part of many survey descriptions that is about their vegetables, not another food."""
 _NUMBER = re.compile(r"\d+(g|kg|ml|cl|dl|l|oz|lb)?|one|two|three|four|five|six|dozen")
 
 
@@ -305,7 +309,7 @@ def without_brand(wanted: Wanted, record: Record) -> Wanted:
 
 def segments_of(record: Record, wanted: Wanted) -> list[Segment]:
     """The parts of a description between commas, in order."""
-    text = record.description
+    text = _WHICH_VEGETABLES.sub("", record.description)
     shouting = text.upper() == text
     segments = [
         segment

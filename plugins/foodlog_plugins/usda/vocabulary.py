@@ -67,6 +67,16 @@ SYNONYMS = _phrases("""
     parmigiana = parmesan
     powdered milk = dry milk
     jello = gelatin
+    kiwis = kiwifruit
+    kiwi = kiwifruit
+    butter bean = lima bean
+    string bean = green bean
+    hamburger patty = beef patty
+    burger patty = beef patty
+    mahi mahi = dolphinfish
+    yuca = cassava
+    spaghetti marinara = spaghetti with marinara sauce
+    pasta marinara = pasta with marinara sauce
     unsalted butter = butter without salt
     chicken egg = egg
     hen egg = egg
@@ -200,6 +210,7 @@ COMPOUNDS = _phrases("""
     wild caught = organic
     farm raised = organic
     eggplant parmesan = eggplantparmesan
+    half and half = halfandhalf
     chicken parmesan = chickenparmesan
     veal parmesan = vealparmesan
     dairy free = nondairy
@@ -357,6 +368,8 @@ NAMED_KINDS = _table("""
     pasta noodle: spaghetti macaroni penne fettuccine linguine soba udon ramen mein
     seaweed: nori kelp wakame spirulina agar laver
     pork: bacon ham prosciutto
+    ham: prosciutto
+    cream: halfandhalf
     tea: kombucha
     wine: champagne sherry
     egg: omelet
