@@ -136,7 +136,9 @@ def test_a_damaged_file_is_reported_by_name(path: Path):
     damaged[4096:] = b"\xff" * (len(damaged) - 4096)
     path.write_bytes(damaged)
     storage = SqliteStorage({"database": path, "photos": path.parent / "photos"}, CONTEXT)
-    with pytest.raises(ProviderError, match=r"food\.db cannot be used: .*malformed"):
+    with pytest.raises(
+        ProviderError, match=r"food\.db cannot be used: .*malformed; restore a backup"
+    ):
         storage.meals.get("1")
     storage.close()
 
@@ -359,6 +361,37 @@ def test_what_is_not_writable_is_reported_with_the_setting(
     assert str(caught.value) == (
         f"storage.options.{setting}: {given[setting]} cannot be used: Permission denied; let the"
         " server's user write there, or name another place."
+    )
+
+
+@pytest.mark.parametrize("name", ["p", "p/.incoming"])
+def test_check_names_the_photos_folder_that_cannot_be_written(ordinary_folder: Path, name: str):
+    storage = SqliteStorage(options(ordinary_folder), CONTEXT)
+    storage.check()
+    (ordinary_folder / name).chmod(0o555)
+    with pytest.raises(ProviderError, match=f"/{name} cannot be used: Permission denied; let the"):
+        storage.check()
+    storage.close()
+
+
+def test_a_folder_in_which_the_log_cannot_be_made_is_reported_with_the_way_out(
+    ordinary_folder: Path,
+):
+    given = options(ordinary_folder)
+    SqliteStorage(given, CONTEXT).close()
+    (ordinary_folder / "d").chmod(0o500)
+    said = r"food\.db cannot be used: .*; let the server's user write the file and its folder, or"
+    with pytest.raises(ProviderError, match=said):
+        SqliteStorage(given, CONTEXT)
+
+
+def test_a_folder_in_the_files_place_is_reported(tmp_path: Path):
+    given = options(tmp_path)
+    (tmp_path / "d" / "food.db").mkdir(parents=True)
+    with pytest.raises(ProviderError) as caught:
+        SqliteStorage(given, CONTEXT)
+    assert str(caught.value) == (
+        f"storage.options.database: {given['database']} is a folder; name a file."
     )
 
 

@@ -1,6 +1,7 @@
 """The Flask service's SQLite file is taken over in place, whatever it holds; others are refused."""
 
 import logging
+import re
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -299,10 +300,19 @@ def test_a_newer_database_is_refused(old: Path):
     assert caught.value.permanent
 
 
-def test_another_programs_database_is_refused_and_left_alone(old: Path):
-    write(old, "CREATE TABLE bookmarks (url)")
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ("bookmarks (url)", ""),
+        ("food_history (dish, eaten)", ": its table food_history has no column id"),
+        ("users (name)", ": its table users has no column email and no id"),
+    ],
+)
+def test_another_programs_database_is_refused_and_left_alone(old: Path, table: str, why: str):
+    write(old, f"CREATE TABLE {table}")
     before = old.read_bytes()
-    with pytest.raises(ProviderError, match="is the database of another program"):
+    said = f"old.db is the database of another program{why}; name another file."
+    with pytest.raises(ProviderError, match=re.escape(said)):
         open_storage(old)
     assert old.read_bytes() == before
     assert list(old.parent.glob("old.db?*")) == []

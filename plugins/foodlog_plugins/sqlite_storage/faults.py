@@ -45,7 +45,18 @@ def _database_fault(path: Path, error: sqlite3.Error) -> ProviderError:
         )
     if code == sqlite3.SQLITE_NOTADB:
         return ProviderError(f"{path} is not an SQLite database; name another file.")
-    return ProviderError(f"{path} cannot be used: {error}.")
+    if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
+        return ProviderError(f"{path} is a folder; name a file.")
+    remedy = _REMEDIES.get(code, "restore a backup of it, or name another file")
+    return ProviderError(f"{path} cannot be used: {error}; {remedy}.")
+
+
+_WRITABLE = "let the server's user write the file and its folder, or name another place"
+_REMEDIES = {
+    sqlite3.SQLITE_READONLY: _WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: _WRITABLE,
+    sqlite3.SQLITE_IOERR: "look after the disk, and at the system's log",
+}
 
 
 def _file_fault(path: Path, error: OSError) -> ProviderError:

@@ -43,8 +43,10 @@ class PhotoFolder(PhotoStore):
 
     def check(self) -> None:
         """Raise :class:`foodlog.errors.ProviderError` where nothing can be written."""
-        with named_faults(self._root), TemporaryFile(dir=self._incoming):
-            pass
+        # A user's folder is made in the one, and photos are written in the other.
+        for folder in (self._root, self._incoming):
+            with named_faults(folder), TemporaryFile(dir=folder):
+                pass
 
     def sweep(self, now: datetime) -> None:
         """Remove what a crash left half written."""

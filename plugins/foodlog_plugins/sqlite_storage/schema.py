@@ -111,7 +111,23 @@ def _has_tables(connection: sqlite3.Connection, path: Path) -> bool:
     names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     if names and not names & TABLES.keys():
         raise ProviderError(f"{path} is the database of another program; name another file.")
+    for table in names & TABLES.keys():
+        lacking = _keys(table) - _columns(connection, table)
+        if lacking:
+            raise ProviderError(
+                f"{path} is the database of another program: its table {table} has no column"
+                f" {' and no '.join(sorted(lacking))}; name another file."
+            )
     return bool(names)
+
+
+def _keys(table: str) -> set[str]:
+    """The columns that SQLite adds to no table that is there already."""
+    return {name for name, kind in TABLES[table].items() if "PRIMARY" in kind or "UNIQUE" in kind}
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def _copy(path: Path, copy: Path) -> None:
@@ -139,8 +155,7 @@ def _take_over(connection: sqlite3.Connection) -> None:
     for table, columns in TABLES.items():
         definitions = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({definitions})")
-        present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-        for name in columns.keys() - present:
+        for name in columns.keys() - _columns(connection, table):
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
     _normalise_meals(connection)
     _normalise_emails(connection)
