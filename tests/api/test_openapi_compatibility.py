@@ -151,6 +151,74 @@ def remove_a_field_of_a_request(document):
     del schema(document, "SaveMeal")["properties"]["note"]
 
 
+def take_another_kind_of_token(document):
+    token = document["components"]["securitySchemes"]["token"]
+    token |= {"scheme": "basic"}
+
+
+def ask_for_a_second_token(document):
+    document["components"]["securitySchemes"]["key"] = {
+        "type": "apiKey",
+        "in": "header",
+        "name": "K",
+    }
+    operation(document, "/history", "get")["security"] = [{"token": [], "key": []}]
+
+
+def remove_a_header_of_an_answer(document):
+    del operation(document, "/meals", "get")["responses"]["200"]["headers"]["Link"]
+
+
+def no_longer_promise_a_header(document):
+    document["components"]["headers"]["Retry-After"]["required"] = False
+
+
+def answer_another_header(document):
+    document["components"]["headers"]["Retry-After"]["schema"] = {"type": "string"}
+
+
+def take_whole_steps(document):
+    schema(document, "SaveMeal")["properties"]["calories"]["multipleOf"] = 10
+
+
+def take_one_value(document):
+    schema(document, "SaveMeal")["properties"]["meal_type"]["const"] = "lunch"
+
+
+def take_no_empty_object(document):
+    schema(document, "SaveMeal")["minProperties"] = 3
+
+
+def take_each_item_once(document):
+    schema(document, "SaveMeal")["properties"]["ingredients"]["uniqueItems"] = True
+
+
+def require_a_field_with_another(document):
+    schema(document, "SaveMeal")["dependentRequired"] = {"note": ["meal_type"]}
+
+
+def take_another_style(document):
+    operation(document, "/history", "get")["parameters"][0]["style"] = "spaceDelimited"
+
+
+def take_fewer_types_of_photo(document):
+    body = operation(document, "/predict", "post")["requestBody"]
+    body["content"]["multipart/form-data"]["encoding"]["photo"]["contentType"] = "image/jpeg"
+
+
+def ask_for_another_encoding(document):
+    body = operation(document, "/predict", "post")["requestBody"]
+    body["content"]["multipart/form-data"]["encoding"]["note"] = {"style": "deepObject"}
+
+
+def change_a_keyword_nobody_knows(document):
+    schema(document, "User")["unevaluatedProperties"] = False
+
+
+def narrow_what_is_referred_to(document):
+    schema(document, "SaveMeal")["properties"]["nutrition_facts"]["minProperties"] = 1
+
+
 BREAKS = {
     remove_a_path: "GET /history: gone",
     remove_a_parameter: "GET /history: query parameter meal_type is gone",
@@ -176,6 +244,21 @@ BREAKS = {
     refuse_a_length: "POST /save_meal: body/name: maxLength 200 is not within 100",
     require_a_length: "POST /auth/login: body/password: minLength None is not within 12",
     require_a_field: "POST /save_meal: body/date is required",
+    take_another_kind_of_token: "GET /history: {'scheme bearer, type http': []} is no longer taken",
+    ask_for_a_second_token: "GET /history: {'scheme bearer, type http': []} is no longer taken",
+    remove_a_header_of_an_answer: "GET /meals: 200: header Link is gone",
+    no_longer_promise_a_header: "503: header Retry-After need not come",
+    answer_another_header: "503: header Retry-After: type string is not within integer",
+    take_whole_steps: "body/calories: multipleOf None is another than 10",
+    take_one_value: "body/meal_type: values",
+    take_no_empty_object: "body: minProperties None is not within 3",
+    take_each_item_once: "body/ingredients: uniqueItems None is another than True",
+    require_a_field_with_another: "body: dependentRequired None is another than",
+    take_another_style: "query parameter limit: style None became spaceDelimited",
+    take_fewer_types_of_photo: "POST /predict: body/photo: contentType image/jpeg, image/png",
+    ask_for_another_encoding: "POST /predict: body/note: style None became deepObject",
+    change_a_keyword_nobody_knows: "200/user: unevaluatedProperties None became False",
+    narrow_what_is_referred_to: "body/nutrition_facts: minProperties None is not within 1",
     remove_a_field_of_a_request: "POST /save_meal: body/note is gone",
 }
 
@@ -188,12 +271,67 @@ def test_a_change_that_breaks_clients_is_told(document, change):
     assert any(BREAKS[change] in sentence for sentence in told), told
 
 
+def said(schema, *, sent):
+    """A document with one operation, which takes or answers this."""
+    content = {"content": {"application/json": {"schema": schema}}}
+    operation = (
+        {"requestBody": content, "responses": {}} if sent else {"responses": {"200": content}}
+    )
+    return {"servers": [], "paths": {"/": {"post": operation}}}
+
+
+TEXT, NUMBER = {"type": "string"}, {"type": "number"}
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow"),
+    [
+        ({}, {"items": TEXT}),
+        ({}, {"uniqueItems": True}),
+        ({}, {"const": 1}),
+        ({"enum": [1, 2]}, {"const": 1}),
+        ({}, {"anyOf": [TEXT, NUMBER]}),
+        ({"anyOf": [TEXT, {}]}, {"anyOf": [TEXT, NUMBER]}),
+        ({"additionalProperties": {}}, {"additionalProperties": TEXT}),
+        ({}, {"additionalProperties": TEXT}),
+    ],
+)
+def test_more_may_be_sent_and_less_be_answered(wide, narrow):
+    for sent in (True, False):
+        before, after = (narrow, wide) if sent else (wide, narrow)
+        assert breaking_changes(said(before, sent=sent), said(after, sent=sent)) == []
+        assert breaking_changes(said(after, sent=sent), said(before, sent=sent)) != []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"default": 1}, {"default": 2}),
+        ({"anyOf": [TEXT]}, {"anyOf": [TEXT, NUMBER]}),
+        ({"additionalProperties": TEXT}, {"additionalProperties": NUMBER}),
+    ],
+)
+def test_what_cannot_be_compared_counts_as_a_break(before, after):
+    for sent in (True, False):
+        assert breaking_changes(said(before, sent=sent), said(after, sent=sent)) != []
+
+
+def test_further_members_may_come_but_not_be_refused():
+    closed = {"additionalProperties": False}
+    assert breaking_changes(said(closed, sent=False), said({}, sent=False)) == []
+    assert breaking_changes(said({}, sent=True), said(closed, sent=True)) != []
+
+
 def test_what_breaks_nobody_is_not_told(document):
     changed = deepcopy(document)
     changed["paths"]["/summary"] = deepcopy(changed["paths"]["/history"])
     history = operation(changed, "/history", "get")
     history["parameters"].append({"in": "query", "name": "tz", "schema": {"type": "string"}})
     history["parameters"][0]["description"] = "Something else."
+    history["parameters"][0]["x-order"] = 1
+    history["operationId"] = "allMeals"
+    photo = operation(changed, "/predict", "post")["requestBody"]["content"]["multipart/form-data"]
+    photo["encoding"]["photo"]["contentType"] += ", image/heic"
     history["responses"]["410"] = {"description": "Gone"}
     del history["responses"]["504"]
     operation(changed, "/auth/me", "get")["security"] = []
