@@ -11,12 +11,13 @@ import openapi_spec_validator
 import pytest
 from falcon import inspect
 
-from foodlog import cli
+from foodlog import cli, errors
 from foodlog.openapi import operations
 from foodlog.openapi.document import document, text
 from foodlog.resources.documents import ASSETS
 from foodlog.testing.client import Client, embedded
 from foodlog.testing.fakes import FakeClassifier, labelled, plugin
+from foodlog.testing.storage_memory import MemoryStorage
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "foodlog" / "openapi.yaml"
@@ -115,6 +116,44 @@ def test_every_example_fits_its_schema(made, contract):
             assert not errors, (where, errors)
             count += 1
     assert count > 15
+
+
+def test_whatever_is_json_or_a_form_has_an_example(made):
+    lacking = [where for where, media in media_types(made) if "example" not in media]
+    assert {where.rsplit(" ", 1)[0] for where in lacking} <= {
+        *("GET /uploads/{key}", "GET /openapi.yaml", "GET /docs", "GET /docs/{name}")
+    }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.RequestTimeout("The body did not arrive in time."),
+        errors.Overloaded(),
+        errors.ProviderTimeout("the disk hangs"),
+        errors.StorageFull("the disk is full"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_the_example_of_a_problem_is_what_is_answered(made, error):
+    found = [
+        media["example"]
+        for response in made["components"]["responses"].values()
+        for media in response["content"].values()
+        if media["example"]["status"] == error.status
+    ]
+    same = {name: found[0][name] for name in ("instance", "request_id")}
+    assert found == [errors.problem(error, **same)]
+
+
+def test_the_example_of_a_service_that_is_not_ready_is_one(tmp_path, made):
+    storage = MemoryStorage()
+    with Client(embedded(tmp_path, "storage: {use: memory}"), [plugin(storage)]) as client:
+        storage.failure = errors.ProviderError("the disk is gone")
+        answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert shape(answer.json) == shape(example(made, "/health/ready", "get", "503"))
+    assert answer.json["status"] == example(made, "/health/ready", "get", "503")["status"]
 
 
 def shape(value):
