@@ -20,6 +20,7 @@ import pytest
 from foodlog.models import Classification, Label
 from foodlog.photos import Photo
 from foodlog.providers import NOT_CLASSIFIED, Classifier
+from foodlog.services import checking
 from foodlog.testing import provider as common
 from foodlog.testing.rules import rules
 
@@ -94,6 +95,7 @@ def assert_classification(answer: object) -> None:
         common.assert_text(name, "an ingredient")
     if answer.nutrients is not None:
         common.assert_amounts(answer.nutrients, "the serving")
+    common.assert_taken(checking.classification, "classify()", answer)
 
 
 def _assert_label(label: object) -> None:

@@ -19,6 +19,7 @@ import pytest
 from foodlog.models import Estimate, Ingredient
 from foodlog.photos import Photo
 from foodlog.providers import Fallback
+from foodlog.services import checking
 from foodlog.services.analysis import LAST_CHANCE
 from foodlog.testing import provider as common
 from foodlog.testing.rules import forbid_network, in_time, rules
@@ -111,6 +112,7 @@ def assert_estimate(estimate: object) -> None:
     assert not unknown, (
         f"{unknown} are unknown: clients show them, and the guess is the last word there is"
     )
+    common.assert_taken(checking.estimate, "predict()", estimate)
 
 
 def _seconds(provider: Fallback, photo: Photo, label: str | None) -> float:

@@ -23,6 +23,7 @@ import pytest
 from foodlog.errors import PartialAnswer, ProviderError
 from foodlog.models import FoodQuery, Nutrition
 from foodlog.providers import NutritionSource
+from foodlog.services import checking
 from foodlog.testing import provider as common
 from foodlog.testing.rules import rules
 
@@ -33,8 +34,6 @@ MOST_ENERGY = 902.0
 """kcal in 100 g of pure fat, the most any food has."""
 MOST_SODIUM = 40_000.0
 """mg in 100 g, a little more than table salt has."""
-HEAVIEST = 5000.0
-"""Grams of a serving."""
 _NO_SEQUENCE = (
     "lookup() must return a sequence, not {}: by its place alone an answer finds its ingredient"
 )
@@ -169,11 +168,12 @@ def assert_nutrition(answer: object, provider: NutritionSource) -> None:
     common.assert_text(answer.source_id, "`source_id`")
     common.assert_text(answer.description, "`description`")
     serving = answer.serving_grams
-    assert serving is None or (common.is_number(serving) and 0 < serving <= HEAVIEST), (
-        f"`serving_grams` is {serving!r}, but must be a weight above 0 and up to {HEAVIEST:g} g, "
-        "or None where unknown"
+    assert serving is None or (common.is_number(serving) and 0 < serving <= checking.HEAVIEST), (
+        f"`serving_grams` is {serving!r}, but must be a weight above 0 and up to "
+        f"{checking.HEAVIEST:g} g, or None where unknown"
     )
     _assert_amounts_of_100_g(answer)
+    common.assert_taken(checking.lookup, "lookup()", [FoodQuery(name=answer.description)], [answer])
 
 
 def _assert_amounts_of_100_g(answer: Nutrition) -> None:

@@ -19,6 +19,7 @@ from foodlog.models import Nutrients
 from foodlog.options import SecretField
 from foodlog.photos import Photo, verify
 from foodlog.providers import Provider
+from foodlog.services.checking import LARGEST, TEXT_LENGTH
 from foodlog.testing import photos
 from foodlog.testing.fakes import context
 from foodlog.testing.rules import forbid_network, in_time, rules
@@ -44,8 +45,6 @@ LITTLE = 0.3
 """Seconds that it is given when the request has few of them left."""
 PATIENCE = 1.0
 """Seconds that an answer may come after its time-out: a busy machine, not another attempt."""
-TEXT_LENGTH = 200
-"""Characters of a name that are kept."""
 
 PHOTOS: dict[str, Callable[[], bytes]] = {
     "a JPEG": lambda: photos.sample(320, 240),
@@ -290,6 +289,17 @@ def assert_amounts(nutrients: object, what: str) -> None:
             f"{name} of {what} is {amount!r}; it must be a number, or None where it is unknown"
         )
         assert amount is None or amount >= 0, f"{name} of {what} is {amount}, which is below 0"
+        assert amount is None or amount <= LARGEST, (
+            f"{name} of {what} is {amount:g}, more than any meal holds: it is taken to be unknown"
+        )
+
+
+def assert_taken(check: Callable[..., object], *args: object) -> None:
+    """``check(*args)``, by which FoodLog looks at every answer, lets this one pass."""
+    try:
+        check(*args)
+    except ProviderError as error:
+        pytest.fail(f"FoodLog takes this answer for a failure: {error}")
 
 
 def is_number(value: object) -> bool:

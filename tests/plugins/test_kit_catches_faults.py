@@ -243,6 +243,7 @@ def test_a_classifier_that_is_taken_for_none(word: str) -> None:
         (labelled(("pizza", 0.9), diagnostics={"raw": "x" * 20_000}), "stored in every meal"),
         (labelled(("pizza", 0.9), ingredients=("", "flour")), "an ingredient"),
         (labelled(("pizza", 0.9), nutrients=Nutrients(fats=-1)), "below 0"),
+        (labelled(("pizza", 0.9), nutrients=Nutrients(fats=2e6)), "more than any meal holds"),
         (labelled(("pizza", 0.9), nutrients={"fats": 1}), "must be Nutrients"),
     ],
 )
@@ -316,6 +317,7 @@ def record(**wrong: Any) -> Record:
         (record(source="usda"), "must be the provider's name"),
         (record(source_id=""), "source_id"),
         (record(description="a\nb"), "description"),
+        (record(data_type=5), "for a failure: lookup..: answered a data type"),
         (record(serving_grams=0), "above 0"),
         (record(serving_grams=inf), "above 0"),
         (record(serving_grams=5001), "up to 5000 g"),
@@ -421,6 +423,10 @@ def estimate(**wrong: Any) -> Estimate:
         (estimate(ingredients=(Ingredient(name="", grams=1),)), "name of an ingredient"),
         (estimate(ingredients=(Ingredient(name="Oats", grams=0),)), "weighs something"),
         (estimate(ingredients=(Ingredient(name="Oats", grams=nan),)), "no number"),
+        (
+            estimate(ingredients=(Ingredient(name="Oats", grams=5001),)),
+            "for a failure: predict..: answered an ingredient",
+        ),
         (estimate(nutrients=Nutrients(calories=200)), "are unknown"),
     ],
 )
