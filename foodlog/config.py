@@ -81,7 +81,11 @@ def parse_config(text: str, name: str, environ: Mapping[str, str]) -> Config:
 
     Raises :class:`foodlog.errors.ConfigError`, with everything that is wrong in one message.
     """
-    reader = _Reader(strict_yaml.parse(text, name), environ)
+    document = strict_yaml.parse(text, name)
+    if document.value is None:
+        shipped = ", ".join(map(str, shipped_files()))
+        raise ConfigError(f"the configuration {name} is empty. Copy one to begin with: {shipped}.")
+    reader = _Reader(document, environ)
     config = reader.read()
     raise_problems(name, reader.problems)
     return config
@@ -197,7 +201,8 @@ class _Reader:
 
     def _use(self, given: Any, path: str, schema: Schema) -> Use:
         values, problems = load(schema, self._mapping(given, path), path, self._origins)
-        self.problems += problems
+        # Of a missing name those tell who know which there are (foodlog.plugins).
+        self.problems += [problem for problem in problems if not problem.missing]
         return Use(setting=path, **{"use": "", **values})
 
     def _mapping(self, given: Any, path: str) -> dict[str, Any]:

@@ -71,7 +71,14 @@ class Broken:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.source} cannot be used: {self.reason}"
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{self.source} cannot be used: {self.reason}{remedy}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it; empty where the plugin was passed in."""
+        name = self.source.distribution
+        return f"reinstall {name}, or uninstall it" if name else ""
 
 
 @dataclass(frozen=True)

@@ -183,13 +183,15 @@ class Dishes:
         becomes a new one. Raises :class:`foodlog.errors.ConfigError`.
         """
         if not isinstance(overrides, Mapping):
-            raise ConfigError(f"ingredient weights: {overrides!r} is not a mapping of dishes")
+            raise ConfigError(f"{overrides!r} is not a mapping of dishes")
+        checked = {label: _checked(label, weights) for label, weights in overrides.items()}
+        known = {label: self._phrases.get(tuple(canonical(label).split())) for label in checked}
+        meanings = {label: dish.key if dish else canonical(label) for label, dish in known.items()}
+        _refuse_twice("dishes", meanings)
         dishes = dict(self._dishes)
-        for label, weights in overrides.items():
-            checked = _checked(label, weights)
-            known = self._phrases.get(tuple(canonical(label).split()))
-            dish = dishes[known.key] if known else replace(mixed_plate(label), ingredients=())
-            dishes[dish.key] = _merged(dish, checked)
+        for label, weights in checked.items():
+            dish = known[label] or replace(mixed_plate(label), ingredients=())
+            dishes[dish.key] = _merged(dish, weights)
         return Dishes(dishes.values())
 
 
@@ -201,7 +203,7 @@ def _after_portion(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _checked(dish: object, weights: object) -> dict[str, float]:
-    where = f"ingredient weights of dish {dish!r}"
+    where = f"dish {dish!r}"
     if not isinstance(dish, str) or not normalise(dish):
         raise ConfigError(f"{where}: a dish needs a name with letters or digits in it")
     if not isinstance(weights, Mapping) or not weights:
@@ -215,7 +217,16 @@ def _checked(dish: object, weights: object) -> dict[str, float]:
                 f"{where}, ingredient {name!r}: {grams!r} is not a weight in grams;"
                 f" use a number above 0 and up to {MAX_GRAMS:g}"
             )
+    _refuse_twice(f"{where}: ingredients", {name: canonical(name) for name in weights})
     return {name: float(grams) for name, grams in weights.items()}
+
+
+def _refuse_twice(what: str, meanings: Mapping[str, str]) -> None:
+    first: dict[str, str] = {}
+    for name, meaning in meanings.items():
+        other = first.setdefault(meaning, name)
+        if other != name:
+            raise ConfigError(f"{what} {other!r} and {name!r} are the same; leave one of them out")
 
 
 def _merged(dish: Dish, weights: Mapping[str, float]) -> Dish:

@@ -37,7 +37,7 @@ def _read(text: str) -> Any:
     """JSON where it begins like JSON, else what the file of this name holds."""
     if text.startswith(("{", "[")):
         try:
-            return json.loads(text)
+            return json.loads(text, object_pairs_hook=_mapping)
         except (ValueError, RecursionError) as error:
             raise ValidationError(f"no valid JSON: {error}") from None
     try:
@@ -48,3 +48,12 @@ def _read(text: str) -> Any:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ValidationError(f"the file cannot be read: {reason}") from None
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is given twice")
+    return mapping

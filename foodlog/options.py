@@ -147,7 +147,7 @@ class Whole(fields.Field[int]):
     def _parse(self, value: Any) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
-        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", value):
+        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,300}\s*", value):
             return int(value)
         raise ValidationError("not a whole number")
 

@@ -150,11 +150,13 @@ class Providers:
 
 def _no_offer(plugins: Plugins, kind: str, use: Use, config: Config) -> str:
     """Which choices exist, and which plugin might have been meant had it worked."""
-    origin = config.origins.get(f"{use.setting}.use")
+    origin = config.origins.get(f"{use.setting}.use") or config.origins.get(use.setting)
     where = f" ({origin})" if origin else ""
     choices = validation.unknown(use.use, plugins.of(kind))
     named = [b for b in plugins.broken if _names(b.source, use.use)]
     culprits = " ".join(f"{broken}." for broken in named or plugins.broken)
+    if not use.use:
+        return f"required, but empty{where}; name a {kind} provider. {choices} {culprits}".rstrip()
     return f"there is no {kind} provider '{use.use}'{where}; {choices} {culprits}".rstrip()
 
 
@@ -183,7 +185,11 @@ def _tell(broken: Iterable[Broken], skipped: Iterable[Skipped]) -> None:
     for plugin in broken:
         logger.warning(
             "a plugin cannot be used",
-            extra={"plugin": str(plugin.source), "reason": plugin.reason},
+            extra={
+                "plugin": str(plugin.source),
+                "reason": plugin.reason,
+                "remedy": plugin.remedy,
+            },
         )
     for left_out in skipped:
         logger.info(

@@ -4,6 +4,7 @@ Refused: a key given twice, keys that are no text, tags, merge keys, and documen
 large, too deep, or grow by their aliases. Times are texts.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,12 +48,18 @@ def parse(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{name}{where}: no valid YAML: {error.problem}.") from None
+        hint = "; indent with spaces, not with tabs" if mark and _has_tab(text, mark.line) else ""
+        raise ConfigError(f"{name}{where}: no valid YAML: {error.problem}{hint}.") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: no valid YAML: {str(error).splitlines()[0]}.") from None
     reader = _Reader(name)
     value = None if node is None else reader.read(node, "", depth=0)
     return Document(name, value, reader.lines)
+
+
+def _has_tab(text: str, line: int) -> bool:
+    """Whether the line is indented with one."""
+    return any(re.match(r"\s*\t", found) for found in text.splitlines()[line : line + 1])
 
 
 def _check_depth(text: str, name: str) -> None:
@@ -73,8 +80,8 @@ def _error(name: str, at: yaml.Node | yaml.Event, text: str) -> ConfigError:
 
 
 def _small(value: Any) -> Any:
-    # Python refuses to print a number of thousands of digits.
-    if isinstance(value, int) and value.bit_length() > 64:
+    # Python refuses to print a number of thousands of digits, or to make a float of it.
+    if isinstance(value, int) and value.bit_length() > 1000:
         raise ValueError
     return value
 

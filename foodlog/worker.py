@@ -14,7 +14,7 @@ from foodlog import dishes
 from foodlog.concurrency import CircuitBreaker, Deadline, Guard, Pool
 from foodlog.config import Config
 from foodlog.dishes import Dishes
-from foodlog.errors import Overloaded
+from foodlog.errors import ConfigError, Overloaded
 from foodlog.models import Meal
 from foodlog.passwords import Passwords
 from foodlog.plugins import Plugins, Providers, Selection
@@ -46,8 +46,13 @@ def new_id() -> str:
 
 def dish_table(config: Config) -> Dishes:
     """The dishes with the operator's ingredient weights; raises
-    :class:`foodlog.errors.ConfigError` that names the dish and the ingredient."""
-    return dishes.load().with_weights(config.prediction.ingredient_weights)
+    :class:`foodlog.errors.ConfigError` that names the setting, the dish and the ingredient."""
+    try:
+        return dishes.load().with_weights(config.prediction.ingredient_weights)
+    except ConfigError as error:
+        origin = config.origins.get(setting := "prediction.ingredient_weights")
+        where = f" ({origin})" if origin else ""
+        raise ConfigError(f"{setting}{where}: {error}.") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,8 +57,8 @@ def _rows(situation: _Situation) -> Iterator[tuple[str, ...]]:
         status = _status(offer, situation.selection)
         yield (offer.name, offer.kind, *_distribution(offer.source), status)
     for broken in situation.plugins.broken:
-        name = broken.source.entry_point
-        yield (name, "?", *_distribution(broken.source), f"broken: {broken.reason}")
+        name, why = broken.source.entry_point, f"broken: {broken.reason}; {broken.remedy}"
+        yield (name, "?", *_distribution(broken.source), why)
 
 
 def _distribution(source: Source) -> tuple[str, str]:

@@ -195,7 +195,8 @@ def test_plugins_lists_what_is_installed_and_why_it_is_not_in_use(
         "kind": "?",
         "distribution": "foodlog-onnx",
         "version": "0.1",
-        "status": "broken: ModuleNotFoundError: No module named 'onnxruntime_missing'",
+        "status": "broken: ModuleNotFoundError: No module named 'onnxruntime_missing'; "
+        "reinstall foodlog-onnx, or uninstall it",
     }
 
 
@@ -246,7 +247,26 @@ def test_check_warns_of_a_broken_plugin_nobody_asked_for(
 ) -> None:
     install("foodlog-onnx", "import onnxruntime_missing", entry_point="onnx")
     assert cli.main(["check", "--config", "t.yaml"]) == 0
-    assert "foodlog-onnx 1.0 (entry point onnx)" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "foodlog-onnx 1.0 (entry point onnx)" in said
+    assert "reinstall foodlog-onnx, or uninstall it" in said
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ("{a: 3}", "dish 'a': 3 is not a mapping like {\"ingredient\": grams}."),
+        ("{pizza: {x: -3}}", "dish 'pizza', ingredient 'x': -3 is not a weight in grams; use a"),
+    ],
+)
+def test_wrong_ingredient_weights_are_told_with_their_setting(
+    folder: Path, capsys: pytest.CaptureFixture[str], weights: str, said: str
+) -> None:
+    text = f"prediction: {{ingredient_weights: {weights}}}\n"
+    (folder / "t.yaml").write_text(text + CONFIG)
+    assert cli.main(["check", "--config", "t.yaml"]) == 2
+    where = "foodlog: prediction.ingredient_weights (t.yaml:1): "
+    assert capsys.readouterr().err.startswith(where + said)
 
 
 def test_an_interrupt_and_other_errors_have_their_exit_codes(

@@ -186,9 +186,19 @@ def test_settings_cannot_be_changed() -> None:
         ),
         ("limits: [1]", "limits: must be a mapping (t.yaml:5)."),
         (
-            "nutrition: [{use: }]",
-            "nutrition[0].use: required, but empty (t.yaml:5); give it a value. "
+            "nutrition: [{use: 3}]",
+            "nutrition[0].use: 3 is refused (t.yaml:5): Not a valid string. "
             "Allowed: text, at least 1 and at most 100 characters.",
+        ),
+        (
+            "breaker: {failures: 99999999999999999999999}",
+            "breaker.failures: 99999999999999999999999 is refused (t.yaml:5): out of range. "
+            "Allowed: a whole number from 1 to 1000. Default: 3.",
+        ),
+        (
+            "breaker: {seconds: 99999999999999999999999}",
+            "breaker.seconds: 99999999999999999999999 is refused (t.yaml:5): out of range. "
+            "Allowed: a number of seconds from 0.1 to 3600. Default: 30.0.",
         ),
         (
             "nutrition: [{use: a, optional: perhaps}]",
@@ -250,7 +260,11 @@ def test_all_problems_are_told_at_once_and_each_once() -> None:
     ("text", "message"),
     [
         ("a: 1\nb: [1, 2\nc: 3\n", "t.yaml, line 3: no valid YAML: did not find"),
-        ("a: 1\n\tb: 2\n", "t.yaml, line 2: no valid YAML: "),
+        ("a: 1\n\tb: 2\n", "; indent with spaces, not with tabs."),
+        ("a:\n  \tb: 2\n", "t.yaml, line 2: no valid YAML: "),
+        ("a:\n  \tb: 2\n", "; indent with spaces, not with tabs."),
+        ("", "the configuration t.yaml is empty. Copy one to begin with: "),
+        ("# a: 1\n", "the configuration t.yaml is empty. Copy one to begin with: "),
         ("a: 1\na: 2\n", "t.yaml, line 2: a is given twice, first in line 1."),
         ("x: {y: 1, y: 2}", "t.yaml, line 1: x.y is given twice, first in line 1."),
         ("1: a", "t.yaml, line 1: a key must be plain text, and '1' is not."),
@@ -383,6 +397,7 @@ def test_ingredient_weights_come_from_the_yaml_itself() -> None:
         ("{broken", "no valid JSON: "),
         ("[" * 100_000, "no valid JSON: "),
         ("[1]", "not a mapping of dishes"),
+        ('{"a": {"b": 1}, "c": {}, "a": {"b": 2}}', "no valid JSON: 'a' is given twice"),
         ("gone.json", "the file cannot be read: No such file or directory"),
         ("bad.yaml", "bad.yaml, line 2: a is given twice, first in line 1"),
         ("latin1.yaml", "the file cannot be read: it is not UTF-8 text"),

@@ -1,6 +1,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -335,11 +336,19 @@ def test_a_weight_that_is_none_is_an_error_that_names_dish_and_ingredient(grams:
         ({"": {"beef": 1}}, "''.*needs a name"),
         ({7: {"beef": 1}}, "7.*needs a name"),
         ({"stew": {"--": 1}}, "'stew'.*'--' is not the name"),
+        ({"stew": {"Egg": 1, "eggs": 2}}, "'stew': ingredients 'Egg' and 'eggs' are the same"),
+        ({"Stew": {"egg": 1}, "stews": {"egg": 2}}, "dishes 'Stew' and 'stews' are the same"),
     ],
 )
 def test_weights_of_another_shape_are_an_error(weights: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Dishes([]).with_weights(weights)
+
+
+def test_a_dish_by_two_of_its_names_is_an_error_that_names_both() -> None:
+    table = Dishes([replace(_dish(Beef=1), aliases=("ragout",))])
+    with pytest.raises(ConfigError, match="dishes 'Ragouts' and 'stew' are the same; leave one"):
+        table.with_weights({"Ragouts": {"beef": 1}, "soup": {"leek": 1}, "stew": {"beef": 2}})
 
 
 @given(st.dictionaries(st.text(min_size=1), st.dictionaries(st.text(), st.floats(), max_size=3)))

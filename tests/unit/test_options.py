@@ -59,6 +59,7 @@ def test_accepted(field: fields.Field[Any], value: object, loaded: object) -> No
         (options.Share(), -0.1, "out of range"),
         (options.Share(), 101, "out of range"),
         (options.Whole(1, 25), 26, "out of range"),
+        (options.Whole(1, 25), "9" * 30, "out of range"),
         (options.Whole(1, 25), "2.0", "not a whole number"),
         (options.Whole(1, 25), 2.0, "not a whole number"),
         (options.Whole(0, 25), True, "not a whole number"),

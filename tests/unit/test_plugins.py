@@ -257,6 +257,21 @@ def test_a_broken_plugin_nobody_asked_for_is_a_warning(
     assert record.levelname == "WARNING"
     assert record.__dict__["plugin"] == "foodlog-onnx 1.0 (entry point onnx)"
     assert record.__dict__["reason"] == BROKEN[source]
+    assert record.__dict__["remedy"] == "reinstall foodlog-onnx, or uninstall it"
+
+
+@pytest.mark.parametrize("given", ["{}", "{use: }", "{use: '', optional: true}"])
+def test_a_provider_without_a_name_is_told_which_there_are(found: Plugins, given: str) -> None:
+    text = CONFIG.replace("{use: scale}", given)
+    assert refusal(found, text) == (
+        "nutrition[0].use: required, but empty (t.yaml:6); name a nutrition provider. Known: scale."
+    )
+
+
+def test_without_a_storage_it_is_told_which_there_are(found: Plugins) -> None:
+    assert refusal(found, CONFIG.replace("storage: {use: shelf}", "")) == (
+        "storage.use: required, but empty; name a storage provider. Known: shelf."
+    )
 
 
 @pytest.mark.parametrize("word", ["onnx", "foodlog_onnx", "something_else"])
@@ -268,7 +283,7 @@ def test_a_broken_plugin_that_may_be_the_one_wanted_is_part_of_the_error(
     assert refusal(plugins, CONFIG.replace("use: taster", f"use: {word}")) == (
         f"classifiers[0].use: there is no classifier provider '{word}' (t.yaml:5); Known: taster. "
         "foodlog-onnx 1.0 (entry point onnx) cannot be used: ModuleNotFoundError: No module named "
-        "'onnxruntime_missing'."
+        "'onnxruntime_missing'; reinstall foodlog-onnx, or uninstall it."
     )
 
 
@@ -284,7 +299,8 @@ def test_only_the_broken_plugin_of_that_name_is_told_where_there_is_one(
 def test_a_plugin_that_was_passed_in_must_work() -> None:
     def storages(unexpected: int) -> None: ...
 
-    with pytest.raises(ConfigError, match=r"^the plugin mine that was passed in cannot be used: "):
+    said = r"^the plugin mine that was passed in cannot be used: .*unexpected.*\.$"
+    with pytest.raises(ConfigError, match=said):
         discover([plugin(foodlog_storages=storages)], installed=())
 
 
