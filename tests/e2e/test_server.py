@@ -215,6 +215,30 @@ def test_a_folder_that_cannot_be_used_is_told_once_with_its_setting_before_the_g
     assert said.count("\n") == 1
 
 
+TRIPS = """
+import sys
+from gunicorn.app.wsgiapp import WSGIApplication
+from gunicorn.errors import HaltServer
+from foodlog import cli
+
+def run(self):
+    raise HaltServer("Worker failed to boot.", 3)
+
+WSGIApplication.run = run
+cli.main(sys.argv[1:])
+"""
+
+
+def test_workers_that_cannot_start_all_the_same_end_it_without_a_traceback(config):
+    done = subprocess.run(
+        [sys.executable, "-c", TRIPS, "serve", "--config", str(config), "--port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (3, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "environ", "said"),
     [
