@@ -5,6 +5,7 @@ shows it says that it is an estimate.
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import foodlog
@@ -21,7 +22,7 @@ class Synthetic(Fallback):
 
     def __init__(self, options: Mapping[str, Any], context: Context) -> None:
         super().__init__(options, context)
-        self._table = sorted(context.dishes, key=lambda dish: dish.key)
+        self._table = tuple(context.dishes)
 
     def check(self) -> None:
         """Nothing can be wrong: there is nothing to reach."""
@@ -37,7 +38,8 @@ class Synthetic(Fallback):
     def _any(self, digest: str) -> Dish:
         if not self._table:
             return mixed_plate("Mixed plate")
-        return self._table[int(digest, 16) % len(self._table)]
+        # The highest of all hashes: a dish more or less changes no other photo's guess.
+        return max(self._table, key=lambda dish: sha256(f"{digest} {dish.key}".encode()).digest())
 
 
 @foodlog.hookimpl

@@ -30,7 +30,7 @@ def read_by_the_configurations():
 
 
 def read_by_the_code():
-    calls = r'(?:environ(?:\.get)?[(\[]|_number\()\s*"([A-Z0-9_]+)"'
+    calls = r'(?:environ(?:\.get)?[(\[]|_variable\()\s*"([A-Z0-9_]+)"'
     texts = [path.read_text() for path in (ROOT / "foodlog").rglob("*.py")]
     return set(re.findall(calls, "".join(texts)))
 

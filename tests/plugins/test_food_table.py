@@ -67,6 +67,15 @@ def _macronutrients(food: Food) -> tuple[float, float, float, float]:
     return cast(tuple[float, float, float, float], known)
 
 
+def test_survey_foods_are_found_by_id_and_named_by_the_code_that_stays() -> None:
+    survey = [food for food in load() if food.cells["source"].startswith("FNDDS")]
+    assert survey
+    for food in survey:
+        found = find("", fdc_id=food.fdc_id)
+        assert found is not None
+        assert found.source_id == f"fndds:{food.cells['code']}"
+
+
 def test_every_food_is_possible() -> None:
     for food in load():
         amounts = food.nutrition.per_100g

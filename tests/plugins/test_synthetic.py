@@ -55,6 +55,15 @@ def test_photos_are_spread_over_the_table() -> None:
     assert len(foods) > len(load()) / 2
 
 
+def test_a_dish_more_changes_the_guess_of_hardly_any_photo() -> None:
+    dishes = list(load())
+    before, after = synthetic(Dishes(dishes[1:])), synthetic(Dishes(dishes))
+    photos = [photo(str(n).encode()) for n in range(300)]
+    changed = [p for p in photos if before.predict(p) != after.predict(p)]
+    assert len(changed) < 20
+    assert {after.predict(p).food for p in changed} <= {dishes[0].name}
+
+
 def test_a_label_is_the_dish_it_means() -> None:
     estimate = synthetic().predict(photo(), "pepperoni_pizza")
     dish = load().match("pepperoni pizza")

@@ -68,11 +68,13 @@ class Food:
     def nutrition(self) -> Nutrition:
         """What the source answers with."""
         cells = self.cells
-        code = f"{_CODES[cells['source']]}:{cells['code']}"
+        kind = _CODES[cells["source"]]
+        # The ids of survey foods change with each release, their food codes do not.
+        by_fdc_id = self.fdc_id and kind != "fndds"
         return Nutrition(
             per_100g=Nutrients(**{nutrient: _number(cells[nutrient]) for nutrient in NUTRIENTS}),
             source=FoodTable.name,
-            source_id=f"fdc:{self.fdc_id}" if self.fdc_id else code,
+            source_id=f"fdc:{self.fdc_id}" if by_fdc_id else f"{kind}:{cells['code']}",
             description=cells["description"],
             data_type=cells["source"],
             serving_grams=_number(cells["serving_grams"]),
