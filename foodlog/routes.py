@@ -19,7 +19,7 @@ from foodlog.worker import Worker, now
 BODY_SECONDS = 300.0
 """How long a request's body may take to arrive."""
 GRACE = 2.0
-"""Seconds after its deadline for which an analysis is still waited for."""
+"""Seconds after its request's deadline for which an analysis is still waited for."""
 QUICK_SECONDS = 15.0
 """How long storage may take to answer."""
 
@@ -73,7 +73,7 @@ def _desk(config: Config, worker: Worker, single: User | None) -> Desk:
             analyses=worker.pools.analyses,
             passwords=worker.pools.passwords,
             seconds=QUICK_SECONDS,
-            analysis=config.prediction.deadline + GRACE,
+            grace=GRACE,
         ),
     )
 

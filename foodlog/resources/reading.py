@@ -13,6 +13,7 @@ from falcon.asgi.multipart import BodyPart, MultipartForm
 from falcon.media.multipart import MultipartParseError
 from marshmallow import Schema
 
+from foodlog.concurrency import Deadline, request_deadline
 from foodlog.errors import Malformed, RequestTimeout, TooLarge, Unauthorized, UnsupportedMedia
 from foodlog.resources.forms import Forms
 from foodlog.schemas import load
@@ -119,15 +120,19 @@ class Queries:
 
 
 class _Arriving:
-    """Bounds how long a body may take to arrive."""
+    """Bounds how long a body may take to arrive. The request's deadline waits for it."""
 
     def __init__(self, seconds: float) -> None:
         self._timeout = asyncio.timeout(seconds)
+        deadline = request_deadline.get()
+        self._left = deadline.left() if deadline else None
 
     async def __aenter__(self) -> None:
         await self._timeout.__aenter__()
 
     async def __aexit__(self, *error: Any) -> None:
+        if self._left is not None:
+            request_deadline.set(Deadline(self._left))
         try:
             await self._timeout.__aexit__(*error)
         except TimeoutError as expired:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from foodlog.concurrency import Pool
+from foodlog.concurrency import Pool, request_deadline
 from foodlog.errors import ProviderTimeout
 
 T = TypeVar("T")
@@ -17,14 +17,15 @@ class Workers:
     """
 
     def __init__(
-        self, *, quick: Pool, analyses: Pool, passwords: Pool, seconds: float, analysis: float
+        self, *, quick: Pool, analyses: Pool, passwords: Pool, seconds: float, grace: float
     ) -> None:
-        """``seconds``: how long a quick or password call may take; ``analysis``: an analysis."""
+        """``seconds``: how long a quick or password call may take; ``grace``: seconds after the
+        request's deadline for which an analysis is still waited for."""
         self._quick = quick
         self._analyses = analyses
         self._passwords = passwords
         self._seconds = seconds
-        self._analysis = analysis
+        self._grace = grace
 
     async def quick(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Storage work."""
@@ -36,7 +37,9 @@ class Workers:
 
     async def analysis(self, function: Callable[..., T], *args: Any) -> T:
         """Photos and predictions."""
-        return await _run(self._analyses, self._analysis, function, *args)
+        deadline = request_deadline.get()
+        left = deadline.left() if deadline else self._seconds
+        return await _run(self._analyses, left + self._grace, function, *args)
 
 
 async def _run(

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from foodlog.concurrency import request_deadline
+from foodlog.concurrency import Deadline, request_deadline
 from foodlog.errors import ProviderError
 from foodlog.photos import verify
 from foodlog.testing import photos
@@ -307,3 +307,12 @@ def test_storage_is_told_by_when_a_request_must_be_answered(tmp_path, photo):
     assert len(left) == 2
     assert all(0 < seconds <= 100 for seconds in left)
     assert request_deadline.get() is None
+
+
+def test_an_analysis_has_what_its_request_has_left(tmp_path):
+    with Client(embedded(tmp_path, "prediction: {deadline: 100, reserve: 2}")) as client:
+        pipeline = client.app.worker.pipeline
+        assert 10 < pipeline.deadline().left() <= 98, "no request: all of it"
+        before = request_deadline.set(Deadline(10))
+        assert pipeline.deadline().left() <= 8
+        request_deadline.reset(before)
