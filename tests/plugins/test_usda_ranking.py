@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -213,6 +215,12 @@ def test_the_food_may_stand_in_front_of_what_describes_it(name: str, description
         ("reeses peanut butter cups", "Candies, REESE'S Peanut Butter Cups"),
         ("heinz ketchup", "Ketchup"),
         ("kiwis", "Kiwifruit, green, raw"),
+        ("basil spice", "Spices, basil, dried"),
+        ("ravioli cheese", "Ravioli, cheese-filled"),
+        ("yogurt strawberry", "Yogurt, strawberry, nonfat"),
+        ("toblerone", "Candies, TOBLERONE, milk chocolate with honey and almond nougat"),
+        ("large pizza", 'PIZZA HUT 14" Cheese Pizza, Pan Crust'),
+        ("beef lasagna", "Lasagna with meat"),
         ("half and half", "Cream, half and half"),
         ("biscuits and gravy", "Biscuit with gravy"),
         (
@@ -237,6 +245,13 @@ def test_what_people_say_beside_a_food(name: str, description: str) -> None:
         ("parrot", "Carrots, raw"),
         ("mcmuffin", "Muffin, plain"),
         ("potato wedges", "Potatoes, boiled"),
+        ("fish and chips", "Chips, rice"),
+        ("fish n chips", "Chips, rice"),
+        ("fish eggs", "Egg, whole, cooked, fried"),
+        ("water bottle", "Water, bottled, generic"),
+        ("mixed spice", "Spices, cardamom"),
+        ("barilla spaghetti", "Spaghetti, with meatballs in tomato sauce, canned"),
+        ("shredded wheat", "Wheat, durum"),
     ],
 )
 def test_what_is_said_beside_a_food_may_make_it_another(name: str, other: str) -> None:
@@ -305,6 +320,9 @@ def test_the_brand_of_a_branded_food_counts_as_said() -> None:
     )
     assert choose(FoodQuery(name="acme ketchup"), [ketchup]) == ketchup
     assert choose(FoodQuery(name="vandelay ketchup"), [ketchup]) is None
+    cookies = replace(ketchup, description="CHOCOLATE SANDWICH COOKIES", brand="OREO")
+    assert choose(FoodQuery(name="oreo cookies"), [cookies]) == cookies
+    assert choose(FoodQuery(name="cookies"), [cookies]) is None
 
 
 @pytest.mark.parametrize(
@@ -345,6 +363,20 @@ def test_the_next_search_is_made_only_where_it_is_needed() -> None:
     assert found is not None
     assert found.description == "Milk, whole"
     assert len(made) == 1
+
+
+def test_another_reading_of_the_query_makes_no_search_again():
+    made = []
+
+    def searches():
+        for tier in (hits("Cheese, feta"), hits("Ravioli, cheese-filled")):
+            made.append(tier)
+            yield tier
+
+    found = choose_from(FoodQuery(name="ravioli cheese"), searches())
+    assert found is not None
+    assert found.description == "Ravioli, cheese-filled"
+    assert len(made) == 2
 
 
 def test_an_odd_variety_gives_way_to_a_plain_record_of_the_second_search_but_not_of_the_third():

@@ -9,13 +9,14 @@ among those the plainest wins. A wrong food is worse than none.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 
 from foodlog.models import FoodQuery
 from foodlog_plugins.usda import vocabulary as v
 from foodlog_plugins.usda.parsing import Record
 from foodlog_plugins.usda.plausibility import plausible
-from foodlog_plugins.usda.reading import Segment, Wanted, read, segments_of, without_brand
+from foodlog_plugins.usda.reading import Segment, Wanted, readings, segments_of, without_brand
 
 _PART_SEGMENTS = 5
 """A cut may stand as far back as this: "Pork, fresh, loin, blade (chops)"."""
@@ -51,11 +52,25 @@ def choose_from(query: FoodQuery, searches: Iterable[Sequence[Record]]) -> Recor
     A variety nobody asked for (low in sodium, canned, with vegetables) does not end the search
     for a plainer record; it is taken where there is none.
     """
-    wanted = read(query)
+    further = iter(searches)
+    made: list[Sequence[Record]] = []
+    for wanted in readings(query):
+        if found := _choose(wanted, chain(list(made), _noted(made, further))):
+            return found
+    return None
+
+
+def _noted(
+    made: list[Sequence[Record]], searches: Iterable[Sequence[Record]]
+) -> Iterator[Sequence[Record]]:
+    for hits in searches:
+        made.append(hits)
+        yield hits
+
+
+def _choose(wanted: Wanted, searches: Iterable[Sequence[Record]]) -> Record | None:
     best: tuple[float, Record] | None = None
     byname = True
-    if wanted is None:
-        return None
     for asked, hits in enumerate(searches, 1):
         read_hits = [
             (hit, of_brand := without_brand(wanted, hit), segments_of(hit, of_brand))
@@ -101,7 +116,9 @@ def _score(wanted: Wanted, segments: Sequence[Segment], byname: bool) -> float |
 
 
 def _score_at(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> float | None:
-    if not _covered(wanted, segments) or _changed(wanted, segments, place):
+    if not _covered(wanted, segments):
+        return None
+    if not wanted.of_brand and _changed(wanted, segments, place):
         return None
     if not _state_agrees(wanted, segments, place):
         return None
@@ -184,7 +201,9 @@ def _brand_named(wanted: Wanted, segments: Sequence[Segment], at: int) -> bool:
         and bool(brand - v.BRAND_WORDS)
         and brand <= wanted.required <= core | v.BRAND_WORDS
         and core <= wanted.required | before | v.PLAIN | v.BRAND_WORDS
-        and not any(frozenset(s.core) - v.PLAIN or s.loud for s in segments[at + 1 :])
+        and not any(
+            frozenset(s.core) - v.PLAIN - v.BRAND_WORDS or s.loud for s in segments[at + 1 :]
+        )
     )
 
 
@@ -234,7 +253,8 @@ def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool
         for i, s in enumerate(segments)
         if wanted.required & set(s.core) or aside & s.rest.difference(*s.aliases)
     }
-    harmless = wanted.asked | v.HARMLESS | place.harmless
+    typical = v.TYPICAL.get(wanted.head, frozenset())
+    harmless = wanted.asked | v.HARMLESS | typical | place.harmless
     for i in naming | {place.anchor, place.named}:
         unasked = set(segments[i].core) - segments[i].free - harmless
         if i != place.anchor and segments[place.anchor].heads & v.KINDS:
@@ -242,13 +262,14 @@ def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool
         if any(not word.isdigit() for word in unasked):
             return True
     never = _never(wanted, segments[place.anchor].heads | segments[0].heads)
+    alone = not wanted.both and wanted.required <= v.SIMPLE | v.HARMLESS
     near = segments[place.anchor : place.anchor + _NEVER_SEGMENTS]
     return any(
         (core := set(s.core)) & never - s.free - segments[place.anchor].heads
         or (core in v.SCRAPS and not core & wanted.required)
-        or (wanted.required <= v.SIMPLE | v.HARMLESS and _company(wanted, s))
+        or (alone and _company(wanted, s))
         for s in near
-        if s is near[0] or not v.CLASS_ENDINGS.issuperset(s.core)
+        if s is near[0] or not s.core or not v.CLASS_ENDINGS.issuperset(s.core)
     )
 
 

@@ -40,6 +40,8 @@ class Wanted:
     """What must not be in it: "without skin"."""
     lacking: frozenset[str]
     """Of that, what a record must say is not in it: "unsalted"."""
+    of_brand: bool = False
+    """Whether the brand asked for was found to be the record's."""
     both: frozenset[str] = frozenset()
     """Two foods of one dish: "rice and beans"."""
 
@@ -84,8 +86,8 @@ def search_text(name: str) -> str:
     return " ".join(_replace(words, v.SYNONYMS, typed))
 
 
-def read(query: FoodQuery) -> Wanted | None:
-    """None where the query names no food."""
+def readings(query: FoodQuery) -> Iterator[Wanted]:
+    """What the query may mean, the likeliest first; nothing where it names no food."""
     parts = [_tokens(" ".join(part)) for part in _parts(query.name[:_LONGEST_NAME])]
     words, absent, lacking = _denials(_meant([word for part in parts for word in part]))
     content = [w for w in words if w not in v.STOP | v.DENIALS]
@@ -93,18 +95,39 @@ def read(query: FoodQuery) -> Wanted | None:
     front = _first_food(parts) if len(parts) > 1 else words
     named = _named([w for w in [*front[:1], *_before_link(front[1:])] if w in content], states)
     if not named or _no_food(named):
-        return None
+        return
+    yield _wanted(query, words, named, states, absent, lacking)
+    first, *others = named
+    if (
+        others
+        and others[-1] in v.NAMES
+        and first not in v.ADJECTIVES | v.KINDS
+        and "and" not in words
+    ):
+        yield _wanted(query, words, [*others, first], states, absent, lacking)
+
+
+def _wanted(
+    query: FoodQuery,
+    words: Sequence[str],
+    named: Sequence[str],
+    states: Sequence[str],
+    absent: frozenset[str],
+    lacking: frozenset[str],
+) -> Wanted:
+    """With the last of the words ``named`` as the food."""
+    content = frozenset(words) - v.STOP - v.DENIALS
     head, kind = _head(named)
     optional = _unneeded(content, named, head).union(states, kind)
     bases = v.BASES.get(head, frozenset())
     bases = bases - v.DISHWARE | kind if kind else bases
     if head in v.PARTS:
         bases = bases.union(named[:-1], *(v.BASES.get(w, ()) for w in named))
-    required = frozenset(content) - optional - kind
+    required = content - optional - kind
     state, strict = _wanted_state(query, states, [head, *bases, *required])
     pairs = {a + b: (a, b) for a, b in pairwise(words)}
     both = _both(words, head) & required
-    return Wanted(required, head, bases, optional, state, pairs, strict, absent, lacking, both)
+    return Wanted(required, head, bases, optional, state, pairs, strict, absent, lacking, both=both)
 
 
 def _both(words: Sequence[str], head: str) -> frozenset[str]:
@@ -245,7 +268,7 @@ def _no_food(named: Sequence[str]) -> bool:
     return not others and last in v.LIVE_ANIMALS | (v.PARTS - v.BASES.keys())
 
 
-def _unneeded(content: Sequence[str], named: Sequence[str], head: str) -> frozenset[str]:
+def _unneeded(content: frozenset[str], named: Sequence[str], head: str) -> frozenset[str]:
     """The words a record of the food need not have."""
     unneeded = v.FILLERS | v.UNSAID.get(head, frozenset())
     if not v.BRANDS.union(v.BRAND_WORDS).issuperset(content):
@@ -301,10 +324,11 @@ def _before_link(words: Sequence[str]) -> list[str]:
 
 def without_brand(wanted: Wanted, record: Record) -> Wanted:
     """What is left to be said where the record has the brand asked for."""
-    brand = frozenset(_tokens(record.brand)) & wanted.required - v.KNOWN - {wanted.head}
+    brand = frozenset(_tokens(record.brand)) & wanted.asked - (v.KNOWN - v.BRANDS) - {wanted.head}
     if not brand:
         return wanted
-    return replace(wanted, required=wanted.required - brand, optional=wanted.optional | brand)
+    required, optional = wanted.required - brand, wanted.optional | brand
+    return replace(wanted, required=required, optional=optional, of_brand=True)
 
 
 def segments_of(record: Record, wanted: Wanted) -> list[Segment]:
@@ -395,7 +419,8 @@ def _without_brand(text: str, loud: Sequence[str], asked: frozenset[str]) -> tup
     In "Egg McMUFFIN" they are.
     """
     words = text.split()
-    if not loud or asked & set(_tokens(" ".join(loud))):
+    quiet = set(_tokens(" ".join(w for w in words if w not in loud)))
+    if not loud or asked & set(_tokens(" ".join(loud))) - quiet:
         return text, False
     if words[-1] in loud and words[0] not in loud:
         return text, True

@@ -67,6 +67,13 @@ SYNONYMS = _phrases("""
     parmigiana = parmesan
     powdered milk = dry milk
     jello = gelatin
+    m and m = m and ms
+    leg roast = leg roasted
+    loin roast = loin roasted
+    shoulder roast = shoulder roasted
+    soda water = club soda
+    fanta orange = orange soda
+    fanta = orange soda
     kiwis = kiwifruit
     kiwi = kiwifruit
     butter bean = lima bean
@@ -211,6 +218,10 @@ COMPOUNDS = _phrases("""
     farm raised = organic
     eggplant parmesan = eggplantparmesan
     half and half = halfandhalf
+    ben and jerry = benjerry
+    shredded wheat = shreddedwheat
+    cheese filled = cheese
+    meat filled = meat
     chicken parmesan = chickenparmesan
     veal parmesan = vealparmesan
     dairy free = nondairy
@@ -252,7 +263,7 @@ FILLERS = _words(
     "fresh organic homemade sliced diced chopped large small medium mini tasty hot cold"
     " baby pulled plate mixed slice piece cube chunk boneless skinless firm rolled"
     " fillet filet grated shredded crumbled crispy rare done ripe seedless peeled wild halved"
-    " pitted shelled deveined added toasty leftover range half"
+    " pitted shelled deveined added toasty mushy leftover range half"
 )
 """Words of a query a record need not have."""
 UNSAID = _table("""
@@ -359,7 +370,7 @@ NAMED_KINDS = _table("""
     bean: chickpea edamame
     coffee: espresso latte cappuccino mocha americano macchiato
     onion: scallion shallot
-    cabbage: kimchi napa savoy choy
+    cabbage: kimchi savoy choy
     lettuce: romaine iceberg butterhead boston bibb cos
     squash: zucchini acorn butternut pattypan
     pepper: jalapeno serrano habanero poblano cayenne ancho
@@ -418,7 +429,7 @@ BRANDS = _words(
     " danone yoplait starbucks tropicana domino popeye kfc mcdonald wendy subway nestle campbell"
     " jif skippy tostito lay lays ruffle ragu prego tyson perdue hormel oscar mayer sabra silk"
     " alpro oatly pepperidge cadbury bertolli nabisco post cheerio general mill uncle bens walker"
-    " birdseye hovis kerrygold lurpak kikkoman mccormick folger nescafe lipton"
+    " benjerry birdseye hovis kerrygold lurpak kikkoman mccormick folger nescafe lipton"
 )
 """In front of a plain food they say who makes it; any record of the food will do."""
 COOKED_KINDS = _words("fish crustacean mollusk shellfish game")
@@ -480,6 +491,7 @@ BASES = _table("""
     gelatin: dessert
     shepherd: pie
     wrap: sandwich
+    tzatziki: dip sauce
     gum: chewing
     oatmeal: oat cereal
 """)
@@ -521,7 +533,7 @@ NEVER = _words(
     " extract giblet liver heart gizzard kidney brain tongue feet foot tail neck spleen lung"
     " pancreas thymus tripe buttermilk palm stock broth crumb starch dehydrated dried dry mix"
     " concentrate human condensed backfat formula supplement dough leaf stalk peel wing tenders"
-    " dressing vinegar candy frosting cone sandwich jerky chip cracker juice pie oil"
+    " dressing vinegar candy frosting cone cruller sandwich jerky chip cracker juice pie oil"
 )
 """Words that make a food another one; refused where nobody asked for them."""
 DRIED_KINDS = _words("crumb yeast nut seed spice herb seaweed tea fruit raisin date prune cereal")
@@ -532,6 +544,7 @@ NEVER_OF = _table("""
     rice: fried
     broccoli: chinese raab
     ham: minced
+    pasta spaghetti macaroni: spinach corn
     chicken turkey pork lamb veal: ground
 """)
 """The same for one food: a "green tomato" is no tomato."""
@@ -550,12 +563,13 @@ QUALIFIERS = _words("summer winter sweet ns")
 HARMLESS = PLAIN | PARTS | COOKED | GENERIC_ENDINGS | QUALIFIERS
 """Words beside a name that leave the food what it is."""
 SIMPLE = COOKED_BY_DEFAULT | RAW_BY_DEFAULT | _words("pea corn milk coffee tea egg asparagus beet")
-SIMPLE -= _words("lasagna hamburger patty meatball pancake sausage spaghetti macaroni oatmeal")
+SIMPLE -= _words("lasagna hamburger patty meatball pancake sausage oatmeal")
 """Foods that another one beside makes a dish: "rice with raisins"."""
 DESCRIBING = _words(
     "whole plain black white brown red green yellow golden dark light sour sweetened unsweetened"
     " salted unsalted lean dry ground nonfat lowfat reduced regular long short decaf decaffeinated"
     " vanilla crunchy creamy smooth cultured sweet orange pink skinless boneless"
+    " spice beverage sweetener"
 )
 TRAILING = (FILLERS | GENERIC_ENDINGS | HARD_METHODS | DESCRIBING) - _words("nut seed orange")
 """Words of a query that may follow the noun."""
@@ -600,7 +614,7 @@ TYPICAL = _table("""
     corn: sweet yellow
     sugar: granulated white
     pizza: cheese regular
-    pancake waffle doughnut bagel: plain
+    pancake waffle doughnut bagel roll: plain
     croissant: butter
     icecream cream: vanilla
     bean: boiled
@@ -634,7 +648,8 @@ ALTERNATIVES = _table("""
     cooked: boiled baked roasted heated prepared
     baguette: french
     baby: young
-    beef: steak
+    beef: steak meat
+    napa: chinese
     basmati jasmine: white
     mashed: mashed
     plain: regular
@@ -688,5 +703,7 @@ KNOWN = frozenset().union(
     *MEANT.keys(),
 )
 KNOWN |= _words("macaron mcmuffin")
-SPELLINGS = sorted(FOODS | BASES.keys() | BROAD | LEAVES)
+NAMES = FOODS | BASES.keys() | BROAD | LEAVES
+"""What surely is a food."""
+SPELLINGS = sorted(NAMES)
 """What a word nobody knows may be a slip of."""
