@@ -246,6 +246,8 @@ def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool
     """Whether a word nobody asked for makes it another food."""
     if "seed" in segments[0].heads - wanted.asked and wanted.head not in v.SEEDS:
         return True
+    if "fresh" in wanted.asked and "spice" in segments[0].heads:
+        return True
     said = frozenset().union(*(s.core for s in segments))
     aside = wanted.required - said
     naming = {
@@ -278,7 +280,7 @@ def _never(wanted: Wanted, kinds: frozenset[str]) -> frozenset[str]:
     never = v.NEVER.union(*(v.NEVER_OF.get(word, ()) for word in wanted.required))
     if kinds & v.DRIED_KINDS:
         never -= v.DRIED
-    if wanted.head in v.LEAVES:
+    if wanted.head in v.LEAVES or wanted.head not in v.SIMPLE:
         never -= {"leaf"}
     return never - wanted.asked
 

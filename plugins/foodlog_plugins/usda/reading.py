@@ -171,7 +171,9 @@ def _spelled(word: str) -> str:
 
 
 def _unmeasured(words: Sequence[str]) -> list[str]:
-    """Without an amount in front: "2 eggs", "a glass of milk", "half an avocado"."""
+    """Without an amount: "2 eggs", "a glass of milk", "half an avocado", "juice 200ml"."""
+    if len(words) > 1 and _NUMBER.fullmatch(words[-1]) and words[-1][0].isdigit():
+        words = words[:-1]
     singular = [canonical(word) for word in words]
     of = singular[:4].index("of") if "of" in singular[1:4] else 0
     if of and singular[of - 1] in v.MEASURES and words[of + 1 :]:
@@ -272,7 +274,7 @@ def _unneeded(content: frozenset[str], named: Sequence[str], head: str) -> froze
     """The words a record of the food need not have."""
     unneeded = v.FILLERS | v.UNSAID.get(head, frozenset())
     if not v.BRANDS.union(v.BRAND_WORDS).issuperset(content):
-        unneeded |= v.BRANDS
+        unneeded |= v.BRANDS - v.RESTAURANTS if head in v.SIMPLE else v.BRANDS
     if v.COOKED_BY_DEFAULT.isdisjoint(named):
         unneeded |= {"ground"}
     return unneeded.intersection(content) - {head}

@@ -67,6 +67,10 @@ SYNONYMS = _phrases("""
     parmigiana = parmesan
     powdered milk = dry milk
     jello = gelatin
+    whipping cream = heavy cream
+    whole grain rice = brown rice
+    pumpkin puree = canned pumpkin
+    crumb of bread = bread crumb
     m and m = m and ms
     leg roast = leg roasted
     loin roast = loin roasted
@@ -267,11 +271,22 @@ FILLERS = _words(
 )
 """Words of a query a record need not have."""
 UNSAID = _table("""
-    tomato: cherry
-    coffee: black
+    tomato: cherry plum vine heirloom beefsteak
+    apple: gala fuji honeycrisp braeburn
+    potato: yukon gold russet new waxy maris piper
+    grape: red green black white
+    cucumber: english persian
+    bread: sandwich sliced
+    egg: brown
+    tea: earl grey english breakfast
+    coffee: black filter drip
     shrimp: king jumbo tiger
     salmon tuna swordfish halibut cod: steak
     naan: garlic
+    orange: blood navel valencia
+    mustard: english
+    rum: white dark gold spiced
+    chocolate: bar
     apple onion: red green yellow white
     rice: basmati jasmine arborio
     pasta macaroni: elbow penne fusilli rigatoni farfalle ziti linguine fettuccine
@@ -432,6 +447,8 @@ BRANDS = _words(
     " benjerry birdseye hovis kerrygold lurpak kikkoman mccormick folger nescafe lipton"
 )
 """In front of a plain food they say who makes it; any record of the food will do."""
+RESTAURANTS = _words("domino popeye kfc mcdonald wendy subway starbucks")
+"""Of these, those whose food is a dish: "subway tuna" is no tuna."""
 COOKED_KINDS = _words("fish crustacean mollusk shellfish game")
 NAMES_OF_OTHERS = _words("goat blue american swiss acorn butternut boston milk bar")
 """Of these kinds, those that without the name of their kind are other things."""
@@ -575,6 +592,7 @@ TRAILING = (FILLERS | GENERIC_ENDINGS | HARD_METHODS | DESCRIBING) - _words("nut
 """Words of a query that may follow the noun."""
 KINDS_BEHIND = _table("""
     bread pasta flour tortilla bagel cracker: wheat rye wholegrain
+    chip: tortilla potato corn
 """)
 """Kinds that may follow: "bread whole wheat"."""
 NOUNS = _table("""
