@@ -8,10 +8,9 @@ from falcon import asgi, testing
 
 from foodlog.concurrency import Deadline, Pool, request_deadline
 from foodlog.errors import ProviderTimeout
-from foodlog.resources.reading import BodyLimits, Reader
+from foodlog.resources.reading import Reader
 from foodlog.resources.running import Workers
-
-LIMITS = BodyLimits(json_bytes=99, json_depth=9, photo_bytes=99, parts=9, seconds=60)
+from foodlog.settings import Limits
 
 
 def test_the_time_a_body_takes_to_arrive_does_not_count():
@@ -24,7 +23,7 @@ def test_the_time_a_body_takes_to_arrive_does_not_count():
     async def left_after_reading():
         request_deadline.set(Deadline(50, clock=lambda: now[0]))
         now[0] += 10
-        await Reader(LIMITS).json(asgi.Request(testing.create_scope(method="POST"), receive))
+        await Reader(Limits(), 60).json(asgi.Request(testing.create_scope(method="POST"), receive))
         return request_deadline.get().left()
 
     assert 30 < asyncio.run(left_after_reading()) <= 40
