@@ -11,7 +11,7 @@ from foodlog.providers import Context, Storage
 if TYPE_CHECKING:
     from foodlog_plugins.aws_storage.meals import DynamoMeals
     from foodlog_plugins.aws_storage.photos import S3Photos
-    from foodlog_plugins.aws_storage.provisioning import Plan
+    from foodlog_plugins.aws_storage.plans import Plan
     from foodlog_plugins.aws_storage.users import DynamoUsers
 
 HISTORY_INDEX = "user_id-consumed_at-index"
