@@ -244,10 +244,17 @@ def _anchor(wanted: Wanted, segments: Sequence[Segment]) -> int:
 
 def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool:
     """Whether a word nobody asked for makes it another food."""
-    if "seed" in segments[0].heads - wanted.asked and wanted.head not in v.SEEDS:
-        return True
-    if "fresh" in wanted.asked and "spice" in segments[0].heads:
-        return True
+    group = segments[0].heads - wanted.asked
+    return (
+        ("seed" in group and wanted.head not in v.SEEDS)
+        or ("spice" in group and "fresh" in wanted.asked)
+        or _renamed(wanted, segments, place)
+        or _ruled_out(wanted, segments, place)
+    )
+
+
+def _renamed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool:
+    """Whether such a word stands beside the name itself."""
     said = frozenset().union(*(s.core for s in segments))
     aside = wanted.required - said
     naming = {
@@ -255,19 +262,27 @@ def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool
         for i, s in enumerate(segments)
         if wanted.required & set(s.core) or aside & s.rest.difference(*s.aliases)
     }
-    typical = v.TYPICAL.get(wanted.head, frozenset())
-    harmless = wanted.asked | v.HARMLESS | typical | place.harmless
+    harmless = wanted.asked | v.HARMLESS | v.TYPICAL.get(wanted.head, frozenset()) | place.harmless
+    if wanted.head in v.LEAVES:
+        harmless |= {"leaf"}
     for i in naming | {place.anchor, place.named}:
         unasked = set(segments[i].core) - segments[i].free - harmless
         if i != place.anchor and segments[place.anchor].heads & v.KINDS:
             unasked -= segments[i].partners
         if any(not word.isdigit() for word in unasked):
             return True
-    never = _never(wanted, segments[place.anchor].heads | segments[0].heads)
-    alone = not wanted.both and wanted.required <= v.SIMPLE | v.HARMLESS
+    return False
+
+
+def _ruled_out(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool:
+    """Whether anything near by is never the food, or only a scrap of it, or makes it a dish."""
     near = segments[place.anchor : place.anchor + _NEVER_SEGMENTS]
+    never = _never(wanted, near[0].heads | segments[0].heads) - near[0].heads
+    alone = not wanted.both and wanted.required <= v.SIMPLE | v.HARMLESS
+    if wanted.head not in v.KNOWN and wanted.required.issuperset(near[0].core):
+        never -= v.PRODUCTS
     return any(
-        (core := set(s.core)) & never - s.free - segments[place.anchor].heads
+        (core := set(s.core)) & never - s.free
         or (core in v.SCRAPS and not core & wanted.required)
         or (alone and _company(wanted, s))
         for s in near
@@ -304,7 +319,7 @@ def _state_agrees(wanted: Wanted, segments: Sequence[Segment], place: _Place) ->
     state = _state(wanted, segments, place)
     if state == "cooked":
         usually_raw = wanted.strict and wanted.required & v.RAW_BY_DEFAULT
-        return cooked or not (raw or usually_raw)
+        return not said & v.STILL_RAW and (cooked or not (raw or usually_raw))
     if state == "raw" and wanted.strict:
         return raw or not (cooked or wanted.required & v.COOKED_BY_DEFAULT)
     return not said & (v.RAW - {"raw"})

@@ -359,6 +359,8 @@ def _segment(text: str, wanted: Wanted, shouting: bool) -> Segment | None:
         return None
     words, absent = _said_absent(words)
     core = _before_link(words)
+    made = _until(words, {"made"})
+    words = [*made, *(w for w in words[len(made) :] if w not in v.DESCRIBING)]
     food = [w for w in core if w not in v.STOP]
     aliases = tuple(frozenset(_tokens(name)) for name in inside)
     return Segment(

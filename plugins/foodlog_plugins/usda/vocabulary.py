@@ -67,6 +67,54 @@ SYNONYMS = _phrases("""
     parmigiana = parmesan
     powdered milk = dry milk
     jello = gelatin
+    tinned = canned
+    pitta = pita
+    potato crisp = potato chip
+    egg mayonnaise = egg salad
+    tuna mayonnaise = tuna salad
+    natural yogurt = plain yogurt
+    brown bread = wheat bread
+    chipolata = sausage
+    haricot bean = navy bean
+    cannellini bean = white bean
+    borlotti bean = cranberry bean
+    garden pea = green pea
+    petit pois = green pea
+    cos lettuce = romaine lettuce
+    little gem = romaine lettuce
+    satsuma = tangerine
+    desiccated coconut = dried coconut
+    demerara sugar = brown sugar
+    muscovado sugar = brown sugar
+    soured cream = sour cream
+    full cream milk = whole milk
+    candyfloss = cotton candy
+    fairy cake = cupcake
+    bread roll = roll
+    macaroni cheese = macaroni and cheese
+    spag bol = spaghetti with meat sauce
+    spaghetti bolognaise = spaghetti with meat sauce
+    bolognaise = bolognese
+    fizzy water = carbonated water
+    still water = bottled water
+    black pudding = blood sausage
+    linseed = flaxseed
+    pine kernel = pine nut
+    pork scratching = pork skin
+    pork rind = pork skin
+    monkey nut = peanut
+    over easy egg = fried egg
+    egg over easy = fried egg
+    chicken strip = chicken tenders
+    chicken finger = chicken tenders
+    pb and j = peanut butter and jelly sandwich
+    pbj = peanut butter and jelly sandwich
+    sub sandwich = submarine sandwich
+    hoagie = submarine sandwich
+    oj = orange juice
+    soda pop = soda
+    prime rib = rib roast
+    lasagne = lasagna
     whipping cream = heavy cream
     whole grain rice = brown rice
     pumpkin puree = canned pumpkin
@@ -177,6 +225,9 @@ MEANT = _phrases("""
     egg without yolk = egg white
     egg no yolk = egg white
     crisp = potato chip
+    mince = ground beef
+    mash = mashed potato
+    ranch = ranch dressing
 """)
 """Whole queries that leave the food out."""
 
@@ -267,7 +318,8 @@ FILLERS = _words(
     "fresh organic homemade sliced diced chopped large small medium mini tasty hot cold"
     " baby pulled plate mixed slice piece cube chunk boneless skinless firm rolled"
     " fillet filet grated shredded crumbled crispy rare done ripe seedless peeled wild halved"
-    " pitted shelled deveined added toasty mushy leftover range half"
+    " pitted shelled deveined added toasty mushy leftover range half natural pure real classic"
+    " thick thin cut size jumbo spicy mild sharp deli traditional delicious healthy best good nice"
 )
 """Words of a query a record need not have."""
 UNSAID = _table("""
@@ -284,6 +336,10 @@ UNSAID = _table("""
     salmon tuna swordfish halibut cod: steak
     naan: garlic
     orange: blood navel valencia
+    oil: extra virgin pressed
+    brownie: chocolate
+    beer: lager pilsner draft draught
+    yogurt: live set
     mustard: english
     rum: white dark gold spiced
     chocolate: bar
@@ -313,6 +369,8 @@ SERVED_IN_DISHES = _words(
     "soup coffee tea wine water milk fruit cereal salad beer juice sugar punch"
 )
 RAW = _words("raw uncooked unprepared unheated unbaked undiluted condensed purchased packaged")
+STILL_RAW = _words("unprepared uncooked unheated unbaked")
+"""Said of what is partly cooked too."""
 COOKED = _words(
     "cooked boiled baked roasted grilled broiled braised stewed steamed poached sauteed"
     " microwaved simmered heated fried scrambled toasted rotisserie panbroiled"
@@ -525,7 +583,7 @@ PLAIN = _words(
     " bottled mixed species atlantic eastern table generic topping tap water not eaten fat"
     " no recipe home bottle deli slice sliced white boneless skinless bone choice select broiled"
     " roasted grilled as nsf family smooth chunky creamy black brown restaurant original soft hard"
-    " lump thick piece hot single brewed"
+    " lump thick piece hot single brewed wholegrain"
 )
 """Words that hardly make a food another."""
 ODD = _words(
@@ -555,6 +613,8 @@ NEVER = _words(
 """Words that make a food another one; refused where nobody asked for them."""
 DRIED_KINDS = _words("crumb yeast nut seed spice herb seaweed tea fruit raisin date prune cereal")
 
+PRODUCTS = _words("chip cracker candy sandwich")
+"""What a product with a name of its own may be: "PRINGLES, ORIGINAL POTATO CRISPS"."""
 NEVER_OF = _table("""
     tomato: green yellow orange
     egg: white yolk
@@ -586,9 +646,9 @@ DESCRIBING = _words(
     "whole plain black white brown red green yellow golden dark light sour sweetened unsweetened"
     " salted unsalted lean dry ground nonfat lowfat reduced regular long short decaf decaffeinated"
     " vanilla crunchy creamy smooth cultured sweet orange pink skinless boneless"
-    " spice beverage sweetener"
+    " sodium salt extra virgin spice"
 )
-TRAILING = (FILLERS | GENERIC_ENDINGS | HARD_METHODS | DESCRIBING) - _words("nut seed orange")
+TRAILING = (FILLERS | GENERIC_ENDINGS | HARD_METHODS | DESCRIBING) - _words("nut seed orange salt")
 """Words of a query that may follow the noun."""
 KINDS_BEHIND = _table("""
     bread pasta flour tortilla bagel cracker: wheat rye wholegrain
@@ -603,7 +663,7 @@ NOUNS = _table("""
     grain: whole
 """)
 """Words that describe, but behind these are the food."""
-ADJECTIVES = (FILLERS | PLAIN | QUALIFIERS | DESCRIBING) - _words(
+ADJECTIVES = (FILLERS | PLAIN | QUALIFIERS | DESCRIBING | {"beverage", "sweetener"}) - _words(
     "cherry water salt meat seed fruit mix orange"
 )
 """Words that alone name no food."""
@@ -668,6 +728,7 @@ ALTERNATIVES = _table("""
     baby: young
     beef: steak meat
     napa: chinese
+    crunchy: chunk chunky
     basmati jasmine: white
     mashed: mashed
     plain: regular
