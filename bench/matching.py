@@ -86,13 +86,14 @@ def _choose(query: Mapping[str, Any], pages: list[list[int]]) -> Record | None:
 
 def _hit(fdc_id: int) -> dict[str, Any]:
     """In the recorded shape of a search hit."""
-    description, data_type, category, owner, amounts = searches()["foods"][str(fdc_id)]
+    description, data_type, category, owner, amounts, *brand = searches()["foods"][str(fdc_id)]
     return {
         "fdcId": fdc_id,
         "description": description,
         "dataType": data_type,
         "foodCategory": category or "",
         "brandOwner": owner,
+        "brandName": next(iter(brand), None),
         "foodNutrients": [
             {"nutrientNumber": number, "unitName": _UNITS.get(number, "G"), "value": amount}
             for number, amount in zip(_COLUMNS, amounts, strict=False)

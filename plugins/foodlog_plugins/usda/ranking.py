@@ -262,7 +262,7 @@ def _renamed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool
         for i, s in enumerate(segments)
         if wanted.required & set(s.core) or aside & s.rest.difference(*s.aliases)
     }
-    harmless = wanted.asked | v.HARMLESS | v.TYPICAL.get(wanted.head, frozenset()) | place.harmless
+    harmless = wanted.asked | v.HARMLESS | _typical(wanted) | place.harmless
     if wanted.head in v.LEAVES:
         harmless |= {"leaf"}
     for i in naming | {place.anchor, place.named}:
@@ -303,7 +303,7 @@ def _never(wanted: Wanted, kinds: frozenset[str]) -> frozenset[str]:
 def _company(wanted: Wanted, segment: Segment) -> bool:
     """Whether another food is said to be with it."""
     others = segment.rest.difference(*segment.aliases) & v.COMPANY
-    return bool(others - wanted.asked - v.HARMLESS - v.TYPICAL.get(wanted.head, frozenset()))
+    return bool(others - wanted.asked - v.HARMLESS - _typical(wanted))
 
 
 def _state(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> str | None:
@@ -328,7 +328,7 @@ def _state_agrees(wanted: Wanted, segments: Sequence[Segment], place: _Place) ->
 def _preference(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> float:
     score = -0.4 * place.anchor - 2.5 * sum(s.brand for s in segments)
     said = frozenset().union(*(frozenset(s.core) | s.rest for s in segments))
-    typical = v.TYPICAL.get(wanted.head, frozenset())
+    typical = _typical(wanted)
     expected = wanted.asked | typical | place.harmless
     for i, segment in enumerate(segments[place.anchor :], place.anchor):
         unasked = set(segment.core) - expected
@@ -342,6 +342,12 @@ def _preference(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> f
     if "lean" in wanted.asked:
         score += max((int(word) - 90 for word in said if word.isdigit()), default=0) / 5
     return score + _state_bonus(_state(wanted, segments, place), said)
+
+
+def _typical(wanted: Wanted) -> frozenset[str]:
+    """What the food is unless something is said of it; a chicken taco is not of beef."""
+    typical = v.TYPICAL.get(wanted.head, frozenset())
+    return typical if wanted.required == {wanted.head} else typical - v.COOKED_BY_DEFAULT
 
 
 def _weight(wanted: Wanted, place: _Place, segment: int) -> float:

@@ -67,6 +67,10 @@ SYNONYMS = _phrases("""
     parmigiana = parmesan
     powdered milk = dry milk
     jello = gelatin
+    meat lover pizza = meat pizza
+    rye toast = toasted rye bread
+    wheat toast = toasted wheat bread
+    white toast = toasted white bread
     tinned = canned
     pitta = pita
     potato crisp = potato chip
@@ -212,6 +216,8 @@ for _meat in ("beef", "pork", "lamb", "veal", "chicken", "turkey"):
         minced {_meat} = ground {_meat}
         {_meat} mince = ground {_meat}
     """)
+for _spice in ("cinnamon", "mustard", "ginger", "turmeric", "cumin", "coriander", "nutmeg"):
+    SYNONYMS |= _phrases(f"{_spice} powder = ground {_spice}")
 SYNONYMS |= _phrases(
     "\n".join(f"roast {name} = roasted {name}" for name in ("duck", "goose", "potato"))
 )
@@ -276,6 +282,8 @@ COMPOUNDS = _phrases("""
     ben and jerry = benjerry
     shredded wheat = shreddedwheat
     cheese filled = cheese
+    caramel coated = caramel
+    burger king = burgerking
     meat filled = meat
     chicken parmesan = chickenparmesan
     veal parmesan = vealparmesan
@@ -316,7 +324,7 @@ UNITS = MEASURES | _words("g kg ml cl dl l oz lb tbsp tsp pc pcs medium large sm
 STOP = _words("a an the of de some my and or with without in on type style n s")
 FILLERS = _words(
     "fresh organic homemade sliced diced chopped large small medium mini tasty hot cold"
-    " baby pulled plate mixed slice piece cube chunk boneless skinless firm rolled"
+    " baby pulled plate mixed slice piece boneless skinless firm rolled"
     " fillet filet grated shredded crumbled crispy rare done ripe seedless peeled wild halved"
     " pitted shelled deveined added toasty mushy leftover range half natural pure real classic"
     " thick thin cut size jumbo spicy mild sharp deli traditional delicious healthy best good nice"
@@ -335,6 +343,8 @@ UNSAID = _table("""
     shrimp: king jumbo tiger
     salmon tuna swordfish halibut cod: steak
     naan: garlic
+    lentil: red green brown puy
+    chicken turkey duck: whole
     orange: blood navel valencia
     oil: extra virgin pressed
     brownie: chocolate
@@ -479,7 +489,8 @@ KINDS_ALONE = _words("cheese bread cracker roll seaweed sausage noodle wine lett
 VARIED = RAW_BY_DEFAULT | {"potato", "rice", "bean", "wine"}
 """Foods with varieties that have names of their own: "Apples, raw, granny smith"."""
 SHAPES = _words(
-    "stick strip leaf head wedge floret half sprig spear pod thread stalk bulb clove cob ear"
+    "stick strip leaf head wedge floret half cube chunk sprig spear pod thread"
+    " stalk bulb clove cob ear"
 )
 """May stand beside a fruit, vegetable or herb without making it another food."""
 LEAVES = _words(
@@ -502,10 +513,11 @@ BRANDS = _words(
     " danone yoplait starbucks tropicana domino popeye kfc mcdonald wendy subway nestle campbell"
     " jif skippy tostito lay lays ruffle ragu prego tyson perdue hormel oscar mayer sabra silk"
     " alpro oatly pepperidge cadbury bertolli nabisco post cheerio general mill uncle bens walker"
-    " benjerry birdseye hovis kerrygold lurpak kikkoman mccormick folger nescafe lipton"
+    " benjerry burgerking frito birdseye hovis kerrygold lurpak kikkoman mccormick folger"
+    " nescafe lipton"
 )
 """In front of a plain food they say who makes it; any record of the food will do."""
-RESTAURANTS = _words("domino popeye kfc mcdonald wendy subway starbucks")
+RESTAURANTS = _words("burgerking domino popeye kfc mcdonald wendy subway starbucks")
 """Of these, those whose food is a dish: "subway tuna" is no tuna."""
 COOKED_KINDS = _words("fish crustacean mollusk shellfish game")
 NAMES_OF_OTHERS = _words("goat blue american swiss acorn butternut boston milk bar")
