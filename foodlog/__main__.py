@@ -1,7 +1,12 @@
-"""``python -m foodlog``."""
+"""The program ``foodlog``, also as ``python -m foodlog``."""
 
+import gc
 import sys
 
-from foodlog.cli import main
+gc.disable()  # nothing that is imported is garbage, and looking for some takes time
+from foodlog.cli import main  # noqa: E402
 
-sys.exit(main())
+gc.enable()
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,10 +15,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
+import uvicorn.lifespan.on  # noqa: F401 - imported late by uvicorn; so workers share it
 from gunicorn.arbiter import Arbiter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
+
+with contextlib.suppress(ImportError):  # there is none for Windows
+    import uvloop  # noqa: F401 - as the other one
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request's line and headers together, give or take what one read from the socket
@@ -133,7 +137,11 @@ async def _wait(done: Callable[[], bool], seconds: float) -> None:
 class Worker(UvicornWorker):  # type: ignore[misc]
     """Serves with a :class:`DrainingServer` over :class:`BoundedHead` connections."""
 
-    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "auto", "http": BoundedHead}
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "loop": "auto",
+        "http": BoundedHead,
+        "ws": "none",  # there are no web sockets here
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -17,7 +17,6 @@ from typing import Any
 
 from foodlog.discovery import discover
 from foodlog.errors import ConfigError
-from foodlog.openapi.answers import Metadata
 from foodlog.providers import KINDS, NOT_CLASSIFIED
 
 LONGEST_NAME = 60
@@ -167,6 +166,8 @@ def _refuse_what_is_taken(names: Names, kind: str) -> None:
 
 def _refuse_what_means_something_else(names: Names) -> None:
     """A classifier's name is its word in a meal's ``inference_source`` and ``metadata``."""
+    from foodlog.openapi.answers import Metadata  # no other command needs it
+
     others = [offer.provider for offer in discover().of("classifier").values()]
     sources = {getattr(other, "inference_source", other.name) for other in others}
     if names.provider in {*NOT_CLASSIFIED, *sources, *Metadata().fields}:

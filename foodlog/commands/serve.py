@@ -1,6 +1,7 @@
 """``foodlog serve``: gunicorn with the right settings, once FoodLog is known to start."""
 
 import argparse
+import gc
 import os
 import socket
 import sys
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> NoReturn:
     trial = Trial(application)
     server = _gunicorn(application, ["--bind", f"{arguments.host}:{arguments.port}", *workers])
     trial.end()
+    gc.freeze()  # what is there stays: workers share it, as long as nobody looks for garbage in it
     _serve(server)
 
 
@@ -57,6 +59,8 @@ def _gunicorn(application: Application, arguments: Sequence[str]) -> Any:
     # Imported once the environment is known to be right: gunicorn reads it at once.
     import gunicorn.__main__
     from gunicorn.app.wsgiapp import WSGIApplication
+
+    import foodlog.gunicorn_worker  # noqa: F401 - gunicorn would, but once the trial is over
 
     settings = ["--config", "python:foodlog.gunicorn_settings"]
     # Gunicorn reads its own arguments there, and runs them when it replaces itself at SIGUSR2.

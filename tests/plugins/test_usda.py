@@ -510,7 +510,7 @@ def test_check_tells_a_wrong_key_from_a_host_that_is_away(make: Callable[..., Us
 def test_what_raises_inside_leaves_nobody_waiting(
     usda: Usda, stub: FDCStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("foodlog_plugins.usda.choose_from", lambda *_: 1 / 0)
+    monkeypatch.setattr(usda, "_choose_from", lambda *_: 1 / 0)
     assert "ZeroDivisionError" in str(failure(usda, "milk"))
     monkeypatch.undo()
     assert ask(usda, "milk") == ["2"]

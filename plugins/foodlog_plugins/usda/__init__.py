@@ -25,8 +25,6 @@ from foodlog_plugins.usda.cache import Cache
 from foodlog_plugins.usda.client import MAX_IDS, Client
 from foodlog_plugins.usda.parsing import Record
 from foodlog_plugins.usda.plausibility import plausible
-from foodlog_plugins.usda.ranking import choose_from
-from foodlog_plugins.usda.reading import search_text
 
 TIERS = (("Foundation", "SR Legacy"), ("Survey (FNDDS)",), ("Branded",))
 """Searched one after the other; a branded food only where there is no other."""
@@ -90,6 +88,12 @@ class Usda(NutritionSource):
 
     def __init__(self, options: Mapping[str, Any], context: Context) -> None:
         super().__init__(options, context)
+        # Here, since their tables of words take as long as the rest of the plugin together, and
+        # most who start FoodLog have no key for USDA.
+        from foodlog_plugins.usda.ranking import choose_from
+        from foodlog_plugins.usda.reading import search_text
+
+        self._choose_from, self._search_text = choose_from, search_text
         self._client = Client(options["url"], options["api_key"], context.threads * WIDTH)
         self._cache: Cache[Record | None] = Cache(options["cache_size"], options["cache_ttl"])
         # As many threads as all look-ups together can use, so that none waits for another's.
@@ -104,12 +108,12 @@ class Usda(NutritionSource):
         """
         deadline = Deadline(min(timeout, self.options["timeout"]))
         errors: list[ProviderError] = []
-        keys = [food.fdc_id or _search_key(food) for food in foods]
+        keys = [food.fdc_id or self._search_key(food) for food in foods]
         found = self._resolve(dict(zip(keys, foods, strict=True)), deadline, errors)
         lost = [f for k, f in zip(keys, foods, strict=True) if f.fdc_id and found.get(k, f) is None]
-        again = self._resolve({_search_key(food): food for food in lost}, deadline, errors)
+        again = self._resolve({self._search_key(food): food for food in lost}, deadline, errors)
         records = [
-            found.get(key) or again.get(_search_key(food))
+            found.get(key) or again.get(self._search_key(food))
             for key, food in zip(keys, foods, strict=True)
         ]
         if errors and not any(records):
@@ -186,7 +190,10 @@ class Usda(NutritionSource):
         searches = (
             self._client.search(text, tier, size, owner, _left(deadline)) for tier in self._tiers
         )
-        return choose_from(food, searches)
+        return self._choose_from(food, searches)
+
+    def _search_key(self, food: FoodQuery) -> tuple[str, str | None]:
+        return self._search_text(food.name), food.state
 
     def _end_claims(
         self, keys: Sequence[Hashable], ask: Callable[[], Mapping[Hashable, Record | None]]
@@ -244,10 +251,6 @@ def _left(deadline: Deadline) -> float:
     if left <= 0:
         raise ProviderTimeout("USDA: the time is over")
     return left
-
-
-def _search_key(food: FoodQuery) -> tuple[str, str | None]:
-    return search_text(food.name), food.state
 
 
 def _result(future: "Future[Record | None]", deadline: Deadline) -> Record | None:
