@@ -32,8 +32,8 @@ NO_INDEX = (
     "`foodlog aws init` adds it"
 )
 NOT_PERMITTED = (
-    "history reads the whole table each time: it may not read its index; "
-    "`foodlog aws policy` prints what must be permitted"
+    "history reads the whole table each time: the permission dynamodb:Query on its index is "
+    "missing; `foodlog aws policy` prints all that are needed"
 )
 NEITHER = (
     "the index of the history is missing or not built yet, and reading the whole table instead "
@@ -95,17 +95,14 @@ class History:
                 return self._scanned_after(error, wanted)
 
     def try_permissions(self) -> None:
-        """Find out whether the index may be read; one that is missing is gone around.
-
-        Raises ProviderError where it may not, although a history would be gone around it, too.
+        """Find out whether a history can be read. An index that is missing or may not be read is
+        a warning, since it is gone around: a server that works must not count as one that fails.
         """
         nobodys = Wanted(PROBE, 1, None, None, None, None)
         with self._table.errors():
             try:
                 self._indexed(nobodys)
             except ClientError as error:
-                if _is_forbidden(error):
-                    raise self._forbidden() from error
                 self._scanned_after(error, nobodys)
 
     def _indexed(self, wanted: Wanted) -> Page:
@@ -158,13 +155,16 @@ class History:
                 raise self._forbidden() from error
             raise ProviderError(f"{self._table.resource}: {NEITHER}", permanent=True) from error
 
-    def _forbidden(self) -> ProviderError:
+    @property
+    def _index_arn(self) -> str:
         meta = self._table.client.meta
         table = f"arn:{meta.partition}:dynamodb:{meta.region_name}:*:table/{self._table.name}"
+        return f"{table}/index/{self._index}"
+
+    def _forbidden(self) -> ProviderError:
         return ProviderError(
             f"{self._table.resource}: access denied. The permission dynamodb:Query on "
-            f"{table}/index/{self._index} is missing; `foodlog aws policy` prints all that are "
-            "needed.",
+            f"{self._index_arn} is missing; `foodlog aws policy` prints all that are needed.",
             permanent=True,
         )
 
@@ -183,7 +183,7 @@ class History:
         if not self._warned:
             log.warning(
                 NOT_PERMITTED if _is_forbidden(error) else NO_INDEX,
-                extra={"table": self._table.name, "index": self._index, "reason": code_of(error)},
+                extra={"index": self._index_arn, "reason": code_of(error)},
             )
         self._warned = True
 
