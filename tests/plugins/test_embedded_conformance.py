@@ -36,7 +36,8 @@ class TestSynthetic(FallbackTests):
 
 
 class TestMemoryStorage(StorageTests):
-    durable = False  # it is for tests
+    # It is for tests, and forgets on purpose.
+    test_what_was_acknowledged_outlives_the_instance = None
 
     @pytest.fixture
     def provider(self) -> MemoryStorage:
