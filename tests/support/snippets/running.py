@@ -284,6 +284,8 @@ def _environ(folder: Path) -> Mapping[str, str]:
         "REPOSITORY": str(REPOSITORY),
         "WEB_CONCURRENCY": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        # A pytest that ends clears away what earlier ones left, of this machine's as well.
+        "PYTEST_DEBUG_TEMPROOT": str(folder),
         "PYTHONPATH": str(folder / ".site-packages"),
     }
 
