@@ -136,9 +136,7 @@ class Analyst:
             except Declined:
                 continue
             except ProviderError as error:
-                metadata[f"{asked.provider.metadata_key}_error"] = str(error)[
-                    : checking.TEXT_LENGTH
-                ]
+                metadata[f"{asked.provider.metadata_key}_error"] = str(error)[:REASON_LENGTH]
             else:
                 return self._finding(asked.provider, answer, metadata)
         estimate = self._estimate(photo, None, deadline)

@@ -168,6 +168,15 @@ class StubUpstream:
         finally:
             self._free.set()
 
+    @contextmanager
+    def answering(self, reply: Reply) -> Iterator[None]:
+        """In the block every request the script leaves over is answered with this."""
+        self.always(reply)
+        try:
+            yield
+        finally:
+            self.always(None)
+
     def start(self) -> Self:
         """Begin to answer."""
         self._thread.start()

@@ -1,7 +1,6 @@
 """A classifier that asks a service, tested over a stub: what docs/plugins.md shows."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -61,15 +60,8 @@ class TestTaster(ClassifierTests):
 
     @pytest.fixture
     def down(self, stub: TasterStub) -> Failing:
-        return lambda: answering(stub, Reply(503, b"<html>"))
+        return lambda: stub.answering(Reply(503, b"<html>"))
 
     @pytest.fixture
     def hanging(self, stub: TasterStub) -> Failing:
-        return lambda: answering(stub, Reply(delay=30))
-
-
-@contextmanager
-def answering(stub: StubUpstream, reply: Reply) -> Iterator[None]:
-    stub.always(reply)
-    yield
-    stub.always(None)
+        return lambda: stub.answering(Reply(delay=30))

@@ -1,7 +1,6 @@
 """huggingface and ml_service keep the classifier port's promises, over their stubs."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -18,18 +17,11 @@ class RemoteTests(ClassifierTests):
 
     @pytest.fixture
     def down(self, stub: StubUpstream) -> Failing:
-        return lambda: answering(stub, Reply(401, b"<html>"))
+        return lambda: stub.answering(Reply(401, b"<html>"))
 
     @pytest.fixture
     def hanging(self, stub: StubUpstream) -> Failing:
-        return lambda: answering(stub, Reply(delay=30))
-
-
-@contextmanager
-def answering(stub: StubUpstream, reply: Reply) -> Iterator[None]:
-    stub.always(reply)
-    yield
-    stub.always(None)
+        return lambda: stub.answering(Reply(delay=30))
 
 
 class TestHuggingFaceRouter(RemoteTests):

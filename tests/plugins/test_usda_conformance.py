@@ -1,7 +1,6 @@
 """usda keeps the nutrition port's promises, over its stub."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -37,21 +36,14 @@ class TestUsda(NutritionSourceTests):
 
     @pytest.fixture
     def down(self, stub: FDCStub) -> Failing:
-        return lambda: answering(stub, stub.FAILURES["error"])
+        return lambda: stub.answering(stub.FAILURES["error"])
 
     @pytest.fixture
     def hanging(self, stub: FDCStub) -> Failing:
-        return lambda: answering(stub, Reply(delay=30))
+        return lambda: stub.answering(Reply(delay=30))
 
 
 class TestUsdaByPinnedId(TestUsda):
     @pytest.fixture
     def known(self) -> FoodQuery:
         return FoodQuery(name="cheddar cheese", fdc_id=CHEDDAR.fdc_id)
-
-
-@contextmanager
-def answering(stub: FDCStub, reply: Reply) -> Iterator[None]:
-    stub.always(reply)
-    yield
-    stub.always(None)
