@@ -5,6 +5,7 @@ The lifespan runs for as long as the client is open, as under a server.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -75,8 +76,10 @@ class Client:
         self._conductor = testing.ASGIConductor(self.app)
 
     def __enter__(self) -> Self:
-        self._runner.__enter__()
-        self._runner.run(self._conductor.__aenter__())
+        with ExitStack() as opened:
+            opened.enter_context(self._runner)
+            self._runner.run(self._conductor.__aenter__())
+            opened.pop_all()
         return self
 
     def __exit__(
