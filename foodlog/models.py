@@ -196,12 +196,45 @@ class User:
     """Raised to make every token issued before worthless."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a user's history: after the meal with this time and id."""
+    """A place in a user's history: after the meal with this time and id, which may be gone."""
 
     consumed_at: datetime
     id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MealQuery:
+    """Which of a user's meals to list: those that fit everything that is not None."""
+
+    user_id: str
+    limit: int
+    """Meals on the page at most; >= 1."""
+    after: Position | None = None
+    """Where the page starts: the :attr:`Page.next` of the one before; None on the first."""
+    since: datetime | None = None
+    """The earliest time of consumption."""
+    until: datetime | None = None
+    """Meals consumed at this time or later are left out."""
+    meal_type: str | None = None
+    """Exactly as it stands in the meal."""
+
+    def takes(self, meal: Meal) -> bool:
+        """Whether the meal is one of them; ``limit`` plays no part."""
+        return (
+            meal.user_id == self.user_id
+            and (self.after is None or self._follows(meal, self.after))
+            and (self.since is None or meal.consumed_at >= self.since)
+            and (self.until is None or meal.consumed_at < self.until)
+            and (self.meal_type is None or meal.meal_type == self.meal_type)
+        )
+
+    @staticmethod
+    def _follows(meal: Meal, place: Position) -> bool:
+        if meal.consumed_at == place.consumed_at:
+            return meal.id > place.id
+        return meal.consumed_at < place.consumed_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

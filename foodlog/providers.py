@@ -23,9 +23,9 @@ from foodlog.models import (
     Estimate,
     FoodQuery,
     Meal,
+    MealQuery,
     Nutrition,
     Page,
-    Position,
     StoredPhoto,
     User,
 )
@@ -158,20 +158,11 @@ class MealStore(ABC):
         """The meal, whoever owns it; None where there is none."""
 
     @abstractmethod
-    def list(
-        self,
-        user_id: str,
-        *,
-        limit: int,
-        after: Position | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        meal_type: str | None = None,
-    ) -> Page:
-        """At most ``limit`` (>= 1) of the user's meals that follow ``after``, newest first.
+    def list(self, query: MealQuery) -> Page:
+        """At most ``query.limit`` of the meals it takes, newest first, equal times by id.
 
-        ``since`` <= consumed_at < ``until``. Meals added or deleted meanwhile never make
-        another meal appear twice or go missing.
+        Filters come before the page is cut. Meals added or deleted between two pages never
+        make another meal appear twice or go missing.
         """
 
     @abstractmethod

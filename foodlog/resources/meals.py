@@ -11,7 +11,7 @@ from falcon import asgi
 
 from foodlog import representations, schemas
 from foodlog.concurrency import Deadline
-from foodlog.models import Meal, Nutrients, Page, User
+from foodlog.models import Meal, MealQuery, Nutrients, Page, User
 from foodlog.photos import PhotoLimits, verify
 from foodlog.representations import PhotoUrl, image_url
 from foodlog.resources.desk import Desk
@@ -114,10 +114,12 @@ class Lists:
         filters = [_text(value) for value in chosen.values()]
         cursor = query.get("cursor")
         page = self._log.history(
-            user,
-            limit=max(1, min(query.get("limit", self._default), self._most)),
-            after=self._signer.read_cursor(cursor, user.id, filters) if cursor else None,
-            **chosen,
+            MealQuery(
+                user_id=user.id,
+                limit=max(1, min(query.get("limit", self._default), self._most)),
+                after=self._signer.read_cursor(cursor, user.id, filters) if cursor else None,
+                **chosen,
+            )
         )
         following = page.next and self._signer.cursor(user.id, page.next, filters)
         return page, following or None

@@ -20,7 +20,7 @@ from foodlog.errors import (
     ProviderTimeout,
     Unprocessable,
 )
-from foodlog.models import Meal, Nutrients, Page, Position, User
+from foodlog.models import Meal, MealQuery, Nutrients, Page, User
 from foodlog.photos import Photo
 from foodlog.providers import Storage
 from foodlog.services.analysis import Analysis, Analyst, Finding
@@ -132,20 +132,9 @@ class MealLog:
             raise _key_reused()
         return photo_key
 
-    def history(
-        self,
-        user: User,
-        *,
-        limit: int,
-        after: Position | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        meal_type: str | None = None,
-    ) -> Page:
-        """A page of the user's meals, newest consumed first."""
-        return self._meals.list(
-            user.id, limit=limit, after=after, since=since, until=until, meal_type=meal_type
-        )
+    def history(self, query: MealQuery) -> Page:
+        """A page of a user's meals, newest consumed first."""
+        return self._meals.list(query)
 
     def photo(self, key: str) -> tuple[bytes, str]:
         """Bytes and content type of a stored photo. Raises :class:`NotFound`."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from foodlog.models import Component, Label, Meal, Nutrients
+from foodlog.models import Component, Label, Meal, MealQuery, Nutrients
 from foodlog.providers import MealStore, Storage
 from foodlog.testing.rules import rules
 
@@ -81,6 +81,11 @@ def full_meal() -> Meal:
     )
 
 
+def asked(limit: int, user_id: str = "ann", **filters: Any) -> MealQuery:
+    """The query for a page of this many meals."""
+    return MealQuery(user_id=user_id, limit=limit, **filters)
+
+
 def history(store: MealStore, user_id: str = "ann", limit: int = 500, **filters: Any) -> list[Meal]:
     """All of the user's meals, page by page."""
     return [m for page in pages(store, user_id, limit, **filters) for m in page]
@@ -88,15 +93,15 @@ def history(store: MealStore, user_id: str = "ann", limit: int = 500, **filters:
 
 def pages(store: MealStore, user_id: str, limit: int, **filters: Any) -> Iterator[tuple[Meal, ...]]:
     """The user's meals page by page; each page is read when it is asked for."""
-    after = None
+    query = asked(limit, user_id, **filters)
     while True:
-        page = store.list(user_id, limit=limit, after=after, **filters)
+        page = store.list(query)
         assert len(page.meals) <= limit, "a page holds at most `limit` meals"
         yield page.meals
         if page.next is None:
             return
         assert page.meals, "a page that is not the last holds a meal, or reading might never end"
-        after = page.next
+        query = replace(query, after=page.next)
 
 
 def race(work: Callable[[int], T], times: int = 8) -> Sequence[T]:
@@ -125,13 +130,13 @@ class MealStoreTests:
         """add() loses nothing: unknown stays unknown, numbers and texts stay exact."""
         assert provider.meals.add(original) == original, "add() returns what it stored"
         assert provider.meals.get(original.id) == original, "get() returns the meal unchanged"
-        assert provider.meals.list("ann", limit=1).meals == (original,), "and so does list()"
+        assert provider.meals.list(asked(1)).meals == (original,), "and so does list()"
         assert list(provider.meals.scan()) == [original], "and so does scan()"
 
     def test_times_come_back_in_utc(self, provider: Storage) -> None:
         """A moment is the same in any zone, but what clients read is not."""
         provider.meals.add(full_meal())
-        found = [provider.meals.get(full_meal().id), *provider.meals.list("ann", limit=1).meals]
+        found = [provider.meals.get(full_meal().id), *provider.meals.list(asked(1)).meals]
         for stored in (*found, *provider.meals.scan()):
             for name in ("created_at", "consumed_at", "corrected_at"):
                 assert_utc(getattr(stored, name), f"`{name}` of a meal")
@@ -216,7 +221,7 @@ class MealStoreTests:
 
     def test_the_last_page_says_so(self, provider: Storage) -> None:
         """next is None on the last page, also where it is exactly full, and on an empty one."""
-        assert provider.meals.list("ann", limit=3).next is None, "an empty history has no next page"
+        assert provider.meals.list(asked(3)).next is None, "an empty history has no next page"
         for number in range(6):
             self._add_at(provider.meals, number, number)
         sizes = [len(page) for page in pages(provider.meals, "ann", 3)]
@@ -261,7 +266,7 @@ class MealStoreTests:
         assert [m.id for m in found] == [meal(n).id for n in (21, 14, 7)], (
             "meal_type narrows the history together with since"
         )
-        page = provider.meals.list("ann", limit=3, meal_type="lunch", since=since)
+        page = provider.meals.list(asked(3, meal_type="lunch", since=since))
         assert len(page.meals) == 3, (
             "meals of another type must not take up the page: of 3 lunches on a page of 3 it "
             f"holds {len(page.meals)}"

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from foodlog.errors import ProviderError
-from foodlog.models import Meal, Page, Position, StoredPhoto, User
+from foodlog.models import Meal, MealQuery, Page, Position, StoredPhoto, User
 from foodlog.providers import Context, MealStore, PhotoStore, Storage, UserStore
 from foodlog.records import EPOCH, is_photo_key
 
@@ -100,31 +100,12 @@ class MemoryMeals(MealStore):
         with self._guard():
             return self._meals.get(meal_id)
 
-    def list(  # noqa: D102
-        self,
-        user_id: str,
-        *,
-        limit: int,
-        after: Position | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        meal_type: str | None = None,
-    ) -> Page:
+    def list(self, query: MealQuery) -> Page:  # noqa: D102
         with self._guard():
-            meals = [meal for meal in self._meals.values() if meal.user_id == user_id]
-        following = sorted(
-            (
-                meal
-                for meal in meals
-                if (after is None or _rank(meal) > _rank(after))
-                and (since is None or meal.consumed_at >= since)
-                and (until is None or meal.consumed_at < until)
-                and (meal_type is None or meal.meal_type == meal_type)
-            ),
-            key=_rank,
-        )
-        page = tuple(following[:limit])
-        more = len(following) > limit
+            meals = filter(query.takes, self._meals.values())
+            found = sorted(meals, key=lambda meal: (EPOCH - meal.consumed_at, meal.id))
+        page = tuple(found[: query.limit])
+        more = len(found) > query.limit
         return Page(meals=page, next=Position(page[-1].consumed_at, page[-1].id) if more else None)
 
     def replace(self, meal: Meal) -> Meal | None:  # noqa: D102
@@ -175,8 +156,3 @@ class MemoryUsers(UserStore):
         with self._guard():
             users = [*self._users.values()]
         yield from users
-
-
-def _rank(place: Meal | Position) -> tuple[timedelta, str]:
-    """Newest first; equal times by id, ascending."""
-    return EPOCH - place.consumed_at, place.id

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from foodlog.models import Meal, Page, Position, StoredPhoto, User
+from foodlog.models import Meal, MealQuery, Page, Position, StoredPhoto, User
 from foodlog.testing import StorageTests, build
 from foodlog.testing.provider import again
 from foodlog.testing.storage_memory import MemoryMeals, MemoryPhotos, MemoryStorage, MemoryUsers
@@ -65,19 +65,18 @@ def test_a_storage_that_forgets_on_purpose_says_so() -> None:
 class FilteredTooLate(MemoryMeals):
     """Cuts the page, and leaves out of it what was not asked for."""
 
-    def list(self, user_id: str, *, meal_type: str | None = None, **more: Any) -> Page:  # type: ignore[override]
-        page = super().list(user_id, **more)
-        kept = [meal for meal in page.meals if meal_type in (None, meal.meal_type)]
-        return replace(page, meals=tuple(kept))
+    def list(self, query: MealQuery) -> Page:
+        page = super().list(replace(query, meal_type=None))
+        return replace(page, meals=tuple(filter(query.takes, page.meals)))
 
 
 class FilteredTooLateAndOn(FilteredTooLate):
     """Leaves out pages on which nothing is left."""
 
-    def list(self, user_id: str, **more: Any) -> Page:  # type: ignore[override]
-        page = super().list(user_id, **more)
+    def list(self, query: MealQuery) -> Page:
+        page = super().list(query)
         while page.next and not page.meals:
-            page = super().list(user_id, **more | {"after": page.next})
+            page = super().list(replace(query, after=page.next))
         return page
 
 
@@ -97,9 +96,9 @@ def test_pages_that_are_cut_before_they_are_filtered(meals: type[Any], message: 
 class OneMore(MemoryMeals):
     """Says that there is a page after each that is full."""
 
-    def list(self, user_id: str, *, limit: int, **more: Any) -> Page:  # type: ignore[override]
-        page = super().list(user_id, limit=limit, **more)
-        if len(page.meals) < limit:
+    def list(self, query: MealQuery) -> Page:
+        page = super().list(query)
+        if len(page.meals) < query.limit:
             return page
         last = page.meals[-1]
         return replace(page, next=Position(last.consumed_at, last.id))

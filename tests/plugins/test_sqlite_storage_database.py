@@ -18,13 +18,13 @@ from marshmallow import ValidationError
 
 from foodlog.dishes import Dishes
 from foodlog.errors import ProviderError, StorageFull
-from foodlog.models import Meal, Position
+from foodlog.models import Meal, MealQuery, Position
 from foodlog.providers import Context
 from foodlog.testing.storage_meals import NOON, meal
 from foodlog.testing.storage_users import user
 from foodlog_plugins.sqlite_storage import SqliteStorage, foodlog_storages
 from foodlog_plugins.sqlite_storage.database import Database, use_write_ahead_log
-from foodlog_plugins.sqlite_storage.meals import MealTable, page_query
+from foodlog_plugins.sqlite_storage.meals import MealTable, states_query
 from foodlog_plugins.sqlite_storage.schema import upgrade
 
 CONTEXT = Context(dishes=Dishes([]), clock=lambda: datetime.now(UTC))
@@ -180,7 +180,11 @@ def test_every_page_is_read_from_the_index_without_sorting(database: Database, a
     positions = (None, Position(NOON, "5"))
     choices = itertools.product(positions, MOMENTS, MOMENTS, (None, "lunch"))
     for after, since, until, kind in choices:
-        query, values = page_query("user1", 50, after, since, until, kind)
+        query, values = states_query(
+            MealQuery(
+                user_id="user1", limit=50, after=after, since=since, until=until, meal_type=kind
+            )
+        )
         with database.read() as connection:
             plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
         (step,) = [row[3] for row in plan]
@@ -194,17 +198,17 @@ def test_a_list_shows_what_others_changed_since_it_was_read_last(path: Path, dat
     ours = MealTable(database)
     for number in range(3):
         ours.add(meal(number, user_id="user1"))
-    first = ours.list("user1", limit=10).meals
+    first = ours.list(MealQuery(user_id="user1", limit=10)).meals
     with closing(Database(path, 5)) as another:
         theirs = MealTable(another)
         theirs.replace(replace(first[1], food="Soup"))
         theirs.delete(first[2].id)
-        again = ours.list("user1", limit=10).meals
+        again = ours.list(MealQuery(user_id="user1", limit=10)).meals
         assert [m.food for m in again] == [first[0].food, "Soup"]
         theirs.add(
             replace(first[2], food="Bread", created_at=first[2].created_at + timedelta(hours=1))
         )
-    assert [m.food for m in ours.list("user1", limit=10).meals][2:] == ["Bread"]
+    assert [m.food for m in ours.list(MealQuery(user_id="user1", limit=10)).meals][2:] == ["Bread"]
     assert again[0] is first[0]
 
 
@@ -217,10 +221,10 @@ def test_a_meal_deleted_while_a_list_is_read_is_left_out(database: Database):
     meals = Late(database)
     for number in range(3):
         meals.add(meal(number, user_id="user1"))
-    page = meals.list("user1", limit=2)
+    page = meals.list(MealQuery(user_id="user1", limit=2))
     assert len(page.meals) == 1
     assert page.next is not None
-    assert len(meals.list("user1", limit=2, after=page.next).meals) == 0
+    assert len(meals.list(MealQuery(user_id="user1", limit=2, after=page.next)).meals) == 0
 
 
 def test_a_meal_replaced_while_a_list_is_read_is_shown_as_it_is_now(database: Database):
@@ -232,9 +236,9 @@ def test_a_meal_replaced_while_a_list_is_read_is_shown_as_it_is_now(database: Da
 
     meals = Late(database)
     meals.add(meal(1, user_id="user1"))
-    first = meals.list("user1", limit=2)
+    first = meals.list(MealQuery(user_id="user1", limit=2))
     assert [m.food for m in first.meals] == ["Soup"]
-    again = meals.list("user1", limit=2)
+    again = meals.list(MealQuery(user_id="user1", limit=2))
     assert again is not first, "what was read in two states is read again"
 
 
@@ -242,13 +246,13 @@ def test_a_page_is_read_again_only_when_it_has_changed(path: Path, database: Dat
     ours = MealTable(database)
     for number in range(3):
         ours.add(meal(number, user_id="user1"))
-    page = ours.list("user1", limit=2)
-    assert ours.list("user1", limit=2) is page
+    page = ours.list(MealQuery(user_id="user1", limit=2))
+    assert ours.list(MealQuery(user_id="user1", limit=2)) is page
     with closing(Database(path, 5)) as another:
         MealTable(another).add(meal(7, user_id="user2"))
-        assert ours.list("user1", limit=2) is page, "of somebody else"
+        assert ours.list(MealQuery(user_id="user1", limit=2)) is page, "of somebody else"
         MealTable(another).delete(page.meals[1].id)
-        assert ours.list("user1", limit=2).meals[1] != page.meals[1]
+        assert ours.list(MealQuery(user_id="user1", limit=2)).meals[1] != page.meals[1]
 
 
 def test_the_revision_grows_with_every_commit_of_anybody(path: Path, database: Database):
@@ -270,11 +274,13 @@ def test_so_many_pages_are_remembered_and_no_more(database: Database, monkeypatc
     meals = MealTable(database)
     for number in range(4):
         meals.add(meal(number, user_id="user1"))
-    pages = {limit: meals.list("user1", limit=limit) for limit in (1, 2, 3)}
+    pages = {limit: meals.list(MealQuery(user_id="user1", limit=limit)) for limit in (1, 2, 3)}
     assert len(meals._seen) == 2
-    assert meals.list("user1", limit=3) is pages[3]
-    assert meals.list("user1", limit=1) is not pages[1], "the oldest was forgotten"
-    assert meals.list("user1", limit=1) == pages[1]
+    assert meals.list(MealQuery(user_id="user1", limit=3)) is pages[3]
+    assert meals.list(MealQuery(user_id="user1", limit=1)) is not pages[1], (
+        "the oldest was forgotten"
+    )
+    assert meals.list(MealQuery(user_id="user1", limit=1)) == pages[1]
 
 
 def test_long_pages_are_not_remembered(database: Database, monkeypatch: Any):
@@ -282,7 +288,9 @@ def test_long_pages_are_not_remembered(database: Database, monkeypatch: Any):
     meals = MealTable(database)
     for number in range(2):
         meals.add(meal(number, user_id="user1"))
-    assert meals.list("user1", limit=2) == meals.list("user1", limit=2)
+    assert meals.list(MealQuery(user_id="user1", limit=2)) == meals.list(
+        MealQuery(user_id="user1", limit=2)
+    )
     assert len(meals._seen) == 0
 
 

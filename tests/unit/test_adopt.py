@@ -8,7 +8,7 @@ import pytest
 
 from foodlog import cli
 from foodlog.commands.storages import open_storage
-from foodlog.models import Meal
+from foodlog.models import Meal, MealQuery
 from foodlog.services.adoption import adopt, find_ownerless
 from foodlog.testing.client import Client, embedded
 from foodlog.testing.storage_meals import meal
@@ -50,7 +50,7 @@ def owners(config: str) -> list[str | None]:
 
 def test_they_are_as_they_were_but_for_their_owner(storage: MemoryStorage) -> None:
     assert list(adopt(storage.meals, "local")) == [True] * 3
-    given = storage.meals.list("local", limit=9).meals
+    given = storage.meals.list(MealQuery(user_id="local", limit=9)).meals
     assert {m.id: m for m in given} == {
         m.id: replace(m, user_id="local", version=2) for m in NOBODYS
     }

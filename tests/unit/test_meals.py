@@ -18,7 +18,7 @@ from foodlog.errors import (
     TooLarge,
     Unprocessable,
 )
-from foodlog.models import Nutrients, User
+from foodlog.models import MealQuery, Nutrients, User
 from foodlog.photos import verify
 from foodlog.services.analysis import Analysis, Finding
 from foodlog.services.meals import Details, ManualMeal, MealLog
@@ -502,4 +502,4 @@ def test_a_photo_that_is_not_there_is_not_found(world):
 def test_history_is_the_users_own(world, photo):
     mine = world.predict(photo)
     world.predict(photo, user=replace(ANN, id="ben"))
-    assert world.log.history(ANN, limit=10).meals == (mine,)
+    assert world.log.history(MealQuery(user_id=ANN.id, limit=10)).meals == (mine,)

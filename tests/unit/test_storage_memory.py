@@ -5,7 +5,7 @@ import pytest
 
 from foodlog.dishes import Dishes
 from foodlog.errors import ProviderError
-from foodlog.models import Meal, User
+from foodlog.models import Meal, MealQuery, User
 from foodlog.providers import Context
 from foodlog.testing.storage_memory import MemoryStorage
 
@@ -65,23 +65,26 @@ def test_meals_are_listed_newest_first_page_by_page(storage):
         meal("d", 9),
     ):
         storage.meals.add(each)
-    first = storage.meals.list("u1", limit=2)
+    first = storage.meals.list(MealQuery(user_id="u1", limit=2))
     assert ids(first) == ["c", "a"]
     storage.meals.delete("a")
     storage.meals.add(meal("new"))
-    second = storage.meals.list("u1", limit=2, after=first.next)
+    second = storage.meals.list(MealQuery(user_id="u1", limit=2, after=first.next))
     assert ids(second) == ["b", "d"]
     assert second.next is None
-    assert ids(storage.meals.list("nobody", limit=1)) == []
+    assert ids(storage.meals.list(MealQuery(user_id="nobody", limit=1))) == []
 
 
 def test_meals_are_filtered_by_time_and_type(storage):
     for minutes, kind in ((1, "lunch"), (2, None), (3, "lunch")):
         storage.meals.add(meal(f"m{minutes}", minutes, meal_type=kind))
     since, until = NOW - timedelta(minutes=2), NOW - timedelta(minutes=1)
-    assert ids(storage.meals.list("u1", limit=9, since=since)) == ["m1", "m2"]
-    assert ids(storage.meals.list("u1", limit=9, until=until)) == ["m2", "m3"]
-    assert ids(storage.meals.list("u1", limit=9, meal_type="lunch")) == ["m1", "m3"]
+    assert ids(storage.meals.list(MealQuery(user_id="u1", limit=9, since=since))) == ["m1", "m2"]
+    assert ids(storage.meals.list(MealQuery(user_id="u1", limit=9, until=until))) == ["m2", "m3"]
+    assert ids(storage.meals.list(MealQuery(user_id="u1", limit=9, meal_type="lunch"))) == [
+        "m1",
+        "m3",
+    ]
 
 
 def test_a_meal_is_replaced_over_the_version_it_names(storage):
@@ -116,7 +119,7 @@ def test_a_failure_that_is_set_is_raised_by_every_call_until_it_is_gone():
     calls = (
         storage.check,
         lambda: storage.photos.get("a"),
-        lambda: storage.meals.list("u1", limit=1),
+        lambda: storage.meals.list(MealQuery(user_id="u1", limit=1)),
         lambda: [*storage.users.scan()],
     )
     for call in calls:

@@ -7,8 +7,7 @@ put in order by id here. A cursor is therefore a time and an id that need not ex
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from heapq import nsmallest
 from itertools import count
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from foodlog.errors import ProviderError
-from foodlog.models import Meal, Page, Position
+from foodlog.models import Meal, MealQuery, Page, Position
 from foodlog.records import EPOCH, parse_time, time_text
 from foodlog_plugins.aws_storage.attributes import from_item, to_item
 from foodlog_plugins.aws_storage.errors import FORBIDDEN, code_of, message_of
@@ -43,39 +42,6 @@ NEITHER = (
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which part of whose history."""
-
-    user_id: str
-    limit: int
-    after: Position | None
-    since: datetime | None
-    until: datetime | None
-    meal_type: str | None
-
-    def takes(self, meal: Meal) -> bool:
-        """Whether the meal belongs there."""
-        return (
-            (self.after is None or _order(meal) > _place(self.after))
-            and (self.since is None or meal.consumed_at >= self.since)
-            and (self.until is None or meal.consumed_at < self.until)
-            and (self.meal_type is None or meal.meal_type == self.meal_type)
-        )
-
-    @property
-    def newest(self) -> str:
-        """The latest time to read, as the index holds it."""
-        ends = [self.after.consumed_at] if self.after else []
-        ends += [self.until] if self.until else []
-        return time_text(min(ends)) if ends else TEXT_AFTER_ALL_TIMES
-
-    @property
-    def oldest(self) -> str:
-        """The earliest time to read, as the index holds it."""
-        return time_text(self.since) if self.since else TEXT_BEFORE_ALL_TIMES
-
-
 class History:
     """Pages of the meals' table."""
 
@@ -84,9 +50,10 @@ class History:
         self._table, self._index, self._read = table, index, read
         self._warned = False
 
-    def page(self, wanted: Wanted) -> Page:
+    def page(self, wanted: MealQuery) -> Page:
         """The page that is wanted; from the index, or without it as long as it is missing."""
-        if wanted.oldest > wanted.newest:
+        oldest, newest = _span(wanted)
+        if oldest > newest:
             return Page(meals=(), next=None)
         with self._table.errors():
             try:
@@ -98,14 +65,14 @@ class History:
         """Find out whether a history can be read. An index that is missing or may not be read is
         a warning, since it is gone around: a server that works must not count as one that fails.
         """
-        nobodys = Wanted(PROBE, 1, None, None, None, None)
+        nobodys = MealQuery(user_id=PROBE, limit=1)
         with self._table.errors():
             try:
                 self._indexed(nobodys)
             except ClientError as error:
                 self._scanned_after(error, nobodys)
 
-    def _indexed(self, wanted: Wanted) -> Page:
+    def _indexed(self, wanted: MealQuery) -> Page:
         meals: list[Meal] = []
         query = self._query(wanted)
         for call in count(1):  # pragma: no branch - every answer is further back in time
@@ -123,8 +90,9 @@ class History:
                 query["Limit"] *= 4
         return _page(meals, wanted.limit)
 
-    def _query(self, wanted: Wanted) -> dict[str, Any]:
-        values = {":user": wanted.user_id, ":oldest": wanted.oldest, ":newest": wanted.newest}
+    def _query(self, wanted: MealQuery) -> dict[str, Any]:
+        oldest, newest = _span(wanted)
+        values = {":user": wanted.user_id, ":oldest": oldest, ":newest": newest}
         query = {
             "TableName": self._table.name,
             "IndexName": self._index,
@@ -140,7 +108,7 @@ class History:
             values[":meal_type"] = wanted.meal_type
         return {**query, "ExpressionAttributeValues": to_item(values)}
 
-    def _scanned_after(self, refused: ClientError, wanted: Wanted) -> Page:
+    def _scanned_after(self, refused: ClientError, wanted: MealQuery) -> Page:
         """The page without the index, where that is what the Query was ``refused`` for."""
         if not _index_is_missing(refused):
             raise refused
@@ -168,11 +136,11 @@ class History:
             permanent=True,
         )
 
-    def _scanned(self, wanted: Wanted) -> Page:
+    def _scanned(self, wanted: MealQuery) -> Page:
         meals = nsmallest(wanted.limit + 1, self._scan(wanted), key=_order)
         return _page(meals, wanted.limit)
 
-    def _scan(self, wanted: Wanted) -> Iterator[Meal]:
+    def _scan(self, wanted: MealQuery) -> Iterator[Meal]:
         records = self._table.scan(
             FilterExpression="user_id = :user",
             ExpressionAttributeValues={":user": {"S": wanted.user_id}},
@@ -186,6 +154,16 @@ class History:
                 extra={"index": self._index_arn, "reason": code_of(error)},
             )
         self._warned = True
+
+
+def _span(wanted: MealQuery) -> tuple[str, str]:
+    """The earliest and the latest time to read, as the index holds them."""
+    ends = [wanted.after.consumed_at] if wanted.after else []
+    ends += [wanted.until] if wanted.until else []
+    return (
+        time_text(wanted.since) if wanted.since else TEXT_BEFORE_ALL_TIMES,
+        time_text(min(ends)) if ends else TEXT_AFTER_ALL_TIMES,
+    )
 
 
 def _index_is_missing(error: ClientError) -> bool:
@@ -204,9 +182,5 @@ def _page(meals: list[Meal], limit: int, more: bool = False) -> Page:
 
 
 def _order(meal: Meal) -> tuple[timedelta, str]:
-    return _place(Position(meal.consumed_at, meal.id))
-
-
-def _place(position: Position) -> tuple[timedelta, str]:
-    """Sorts as a history does: newest first, equal times by id."""
-    return EPOCH - position.consumed_at, position.id
+    """Newest first, equal times by id."""
+    return EPOCH - meal.consumed_at, meal.id

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from foodlog.errors import ProviderError
-from foodlog.models import Meal, Page, Position
+from foodlog.models import Meal, MealQuery, Page
 from foodlog.providers import MealStore
 from foodlog.records import from_record, to_record
-from foodlog_plugins.aws_storage.history import History, Wanted
+from foodlog_plugins.aws_storage.history import History
 from foodlog_plugins.aws_storage.table import Table
 
 if TYPE_CHECKING:
@@ -49,18 +48,9 @@ class DynamoMeals(MealStore):
         record = self._table.get(meal_id)
         return None if record is None else self._read(record)
 
-    def list(
-        self,
-        user_id: str,
-        *,
-        limit: int,
-        after: Position | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        meal_type: str | None = None,
-    ) -> Page:
-        """At most ``limit`` of the user's meals that follow ``after``, newest first."""
-        return self._history.page(Wanted(user_id, limit, after, since, until, meal_type))
+    def list(self, query: MealQuery) -> Page:
+        """A page of the meals that the query takes, newest consumed first."""
+        return self._history.page(query)
 
     def replace(self, meal: Meal) -> Meal | None:
         """Store over the version it was made from; None where that is no longer there.

@@ -3,14 +3,13 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import islice
 from operator import itemgetter
 from typing import Any
 
 import orjson
 
-from foodlog.models import Meal, Page, Position
+from foodlog.models import Meal, MealQuery, Page, Position
 from foodlog.providers import MealStore
 from foodlog.records import EPOCH, from_record, parse_time, time_text, to_record
 from foodlog_plugins.sqlite_storage.database import Database
@@ -59,7 +58,7 @@ class MealTable(MealStore):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: dict[Question, _Seen] = {}
+        self._seen: dict[MealQuery, _Seen] = {}
         self._remembering = threading.Lock()
 
     def add(self, meal: Meal) -> Meal:  # noqa: D102 - the port says it, here and below
@@ -74,41 +73,31 @@ class MealTable(MealStore):
             row = connection.execute(f"{_SELECT} WHERE id = ?", (meal_id,)).fetchone()
         return row and _meal(row)
 
-    def list(  # noqa: D102
-        self,
-        user_id: str,
-        *,
-        limit: int,
-        after: Position | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        meal_type: str | None = None,
-    ) -> Page:
-        question = page_query(user_id, limit, after, since, until, meal_type)
+    def list(self, query: MealQuery) -> Page:  # noqa: D102
         revision = self._database.revision()
-        seen = self._seen.get(question)
+        seen = self._seen.get(query)
         if seen is None or seen.revision != revision:
-            seen = self._look(question, limit, revision, seen)
+            seen = self._look(query, revision, seen)
         return seen.page
 
-    def _look(self, question: "Question", limit: int, revision: int, before: _Seen | None) -> _Seen:
+    def _look(self, query: MealQuery, revision: int, before: _Seen | None) -> _Seen:
         """The page as it is now; of what was seen ``before`` only what has changed is read."""
-        states = self._states(question)
+        states, limit = self._states(query), query.limit
         if before and states == before.states:
             seen = replace(before, revision=revision)
         else:
             page, meals = self._page(states, limit, before.meals if before else {})
             seen = _Seen(revision, states, meals, page)
         if len(seen.meals) == min(len(states), limit) <= LARGEST:
-            self._remember(question, seen)
+            self._remember(query, seen)
         return seen
 
-    def _states(self, question: "Question") -> Sequence[State]:
+    def _states(self, query: MealQuery) -> Sequence[State]:
         """Newest first; of equal times by id."""
-        query, values = question
+        select, values = states_query(query)
         with self._database.read() as connection:
             # One row: threads hand the interpreter to each other at every row they fetch.
-            (found,) = connection.execute(_STATES.format(query), values).fetchone()
+            (found,) = connection.execute(_STATES.format(select), values).fetchone()
         states: list[State] = [tuple(state) for state in orjson.loads(found)]
         states.sort(key=itemgetter(1))
         states.sort(key=itemgetter(0), reverse=True)
@@ -128,10 +117,10 @@ class MealTable(MealStore):
         meals = {state: meal for state in states if (meal := known.get(state) or read.get(state))}
         return Page(meals=tuple(shown), next=following), meals
 
-    def _remember(self, question: "Question", seen: _Seen) -> None:
+    def _remember(self, query: MealQuery, seen: _Seen) -> None:
         with self._remembering:
-            self._seen.pop(question, None)
-            self._seen[question] = seen
+            self._seen.pop(query, None)
+            self._seen[query] = seen
             for oldest in list(islice(self._seen, max(0, len(self._seen) - REMEMBERED))):
                 del self._seen[oldest]
 
@@ -165,24 +154,14 @@ class MealTable(MealStore):
             return connection.execute(query, (meal_id,)).fetchall()
 
 
-Question = tuple[str, tuple[Any, ...]]
-"""A query and its values."""
-
-
-def page_query(
-    user_id: str,
-    limit: int,
-    after: Position | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    meal_type: str | None = None,
-) -> Question:
-    """The query for the states of a page's meals and one more, and its values.
+def states_query(query: MealQuery) -> tuple[str, tuple[Any, ...]]:
+    """The SQL for the states of a page's meals and one more, and its values.
 
     One upper bound of the time at most, so that the index is entered where the page begins:
     what is before ``until`` follows ``after`` anyway, unless ``after`` is the earlier one.
     """
-    terms: list[tuple[str, Sequence[Any]]] = [("user_id = ?", (user_id,))]
+    after, until = query.after, query.until
+    terms: list[tuple[str, Sequence[Any]]] = [("user_id = ?", (query.user_id,))]
     if until and (not after or until <= after.consumed_at):
         terms.append(("consumed_at < ?", (time_text(until),)))
     elif after:
@@ -190,15 +169,15 @@ def page_query(
         terms.append(
             ("consumed_at <= ? AND (consumed_at < ? OR id > ?)", (moment, moment, after.id))
         )
-    if since:
-        terms.append(("consumed_at >= ?", (time_text(since),)))
-    if meal_type is not None:
-        terms.append(("meal_type = ?", (meal_type,)))
+    if query.since:
+        terms.append(("consumed_at >= ?", (time_text(query.since),)))
+    if query.meal_type is not None:
+        terms.append(("meal_type = ?", (query.meal_type,)))
     where = " AND ".join(term for term, _ in terms)
     values = [value for _, group in terms for value in group]
     return (
         f"{_SELECT_STATE} WHERE {where} ORDER BY consumed_at DESC, id ASC LIMIT ?",
-        (*values, limit + 1),
+        (*values, query.limit + 1),
     )
 
 

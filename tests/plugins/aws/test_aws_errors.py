@@ -20,6 +20,7 @@ from botocore.stub import Stubber
 from marshmallow import ValidationError
 
 from foodlog.errors import ProviderError, ProviderTimeout, TooLarge, Unprocessable
+from foodlog.models import MealQuery
 from foodlog.testing.storage_users import user
 from foodlog_plugins.aws_storage import AwsStorage
 from foodlog_plugins.aws_storage.errors import DOUBT, aws_errors
@@ -147,16 +148,23 @@ def test_every_call_for_photos_says_what_is_wrong(make: Make, method: str) -> No
             list(getattr(storage.photos, method)(*arguments) or [])
 
 
-@pytest.mark.parametrize("method", ["get", "scan", "delete", "list"])
-def test_every_call_for_meals_says_what_is_wrong(make: Make, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "arguments", "operation"),
+    [
+        ("get", ["k"], "get_item"),
+        ("scan", [], "scan"),
+        ("delete", ["k"], "delete_item"),
+        ("list", [MealQuery(user_id="ann", limit=1)], "query"),
+    ],
+)
+def test_every_call_for_meals_says_what_is_wrong(
+    make: Make, method: str, arguments: list[object], operation: str
+) -> None:
     storage = make()
-    operations = {"get": "get_item", "scan": "scan", "delete": "delete_item", "list": "query"}
     with Stubber(storage.clients.dynamodb) as stubber:
-        stubber.add_client_error(operations[method], "AccessDeniedException", "not authorized")
-        arguments = [] if method == "scan" else ["k"]
-        keywords = {"limit": 1} if method == "list" else {}
+        stubber.add_client_error(operation, "AccessDeniedException", "not authorized")
         with pytest.raises(ProviderError, match="permission dynamodb:"):
-            list(getattr(storage.meals, method)(*arguments, **keywords) or [])
+            list(getattr(storage.meals, method)(*arguments) or [])
 
 
 def test_a_failing_write_is_no_failed_condition(make: Make) -> None:

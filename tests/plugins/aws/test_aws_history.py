@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from foodlog.models import Meal, Position, User
+from foodlog.models import Meal, MealQuery, Position, User
 from foodlog.records import to_record
 from foodlog.testing.storage_meals import meal, pages
 from foodlog_plugins.aws_storage import AwsStorage
@@ -96,7 +96,7 @@ def test_a_photo_the_flask_service_stored_is_the_meals_however_it_is_read(
     name = f"{'4' * 32}.jpg"
     url = f"https://{storage.options['bucket']}.s3.amazonaws.com/{name}"
     put(storage, "meals_table", {**FLASK_MEAL, "image_url": url})
-    (listed,) = storage.meals.list("ann", limit=1).meals
+    (listed,) = storage.meals.list(MealQuery(user_id="ann", limit=1)).meals
     (scanned,) = storage.meals.scan()
     assert storage.meals.get(FLASK_MEAL["id"]) == listed == scanned
     assert (listed.photo_key, listed.image_url) == (name, url)
@@ -132,21 +132,23 @@ def test_a_row_of_the_flask_service_can_be_corrected(old: AwsStorage) -> None:
 def test_without_an_index_every_row_is_listed_newest_first(old: AwsStorage) -> None:
     new = meal(3, consumed_at=NOON)
     old.meals.add(new)
-    page = old.meals.list("ann", limit=2)
+    page = old.meals.list(MealQuery(user_id="ann", limit=2))
     assert [m.id for m in page.meals] == [new.id, FLASK_MEAL["id"]]
     assert page.next is not None
-    rest = old.meals.list("ann", limit=2, after=page.next)
+    rest = old.meals.list(MealQuery(user_id="ann", limit=2, after=page.next))
     assert [m.id for m in rest.meals] == ["1" * 32], "a row without consumed_at is not lost"
     assert rest.meals[0].consumed_at == datetime(2022, 1, 1, 8, tzinfo=UTC)
     assert rest.next is None
-    assert old.meals.list("ann", limit=9, until=NOON, since=datetime(2023, 1, 1, tzinfo=UTC)).meals
+    assert old.meals.list(
+        MealQuery(user_id="ann", limit=9, until=NOON, since=datetime(2023, 1, 1, tzinfo=UTC))
+    ).meals
 
 
 def test_a_missing_index_is_told_once_and_with_the_way_out(
     old: AwsStorage, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
-        old.meals.list("ann", limit=1)
+        old.meals.list(MealQuery(user_id="ann", limit=1))
     (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
     assert "foodlog aws init" in record.getMessage()
     assert old.options["meals_table"] in record.__dict__["index"]
@@ -154,7 +156,7 @@ def test_a_missing_index_is_told_once_and_with_the_way_out(
 
 def test_adding_the_index_loses_no_row(on_moto: Make, caplog: pytest.LogCaptureFixture) -> None:
     old = with_old_rows(on_moto())  # dynalite adds no index to a table that exists
-    before = old.meals.list("ann", limit=9)
+    before = old.meals.list(MealQuery(user_id="ann", limit=9))
     steps = old.plan().steps
     assert [step.description for step in steps if "consumed_at into" in step.description] == [
         f"write consumed_at into 1 rows of {old.options['meals_table']}"
@@ -163,14 +165,14 @@ def test_adding_the_index_loses_no_row(on_moto: Make, caplog: pytest.LogCaptureF
         step.run(lambda line: None)
     assert old.plan().steps == []
     caplog.clear()
-    assert old.meals.list("ann", limit=9) == before
+    assert old.meals.list(MealQuery(user_id="ann", limit=9)) == before
     assert not caplog.records, "the index answers"
 
 
 def test_filters_work_without_an_index_too(old: AwsStorage) -> None:
     old.meals.add(meal(3, meal_type="lunch"))
     old.meals.add(meal(4, meal_type="dinner"))
-    page = old.meals.list("ann", limit=1, meal_type="lunch")
+    page = old.meals.list(MealQuery(user_id="ann", limit=1, meal_type="lunch"))
     assert [m.id for m in page.meals] == [meal(3).id]
     assert page.next is None
 
@@ -217,8 +219,8 @@ def test_a_page_of_a_long_history_is_one_call(on_dynalite: AwsStorage) -> None:
     on_dynalite.clients.dynamodb.meta.events.register(
         "before-send.dynamodb", lambda event_name, **_: calls.append(event_name)
     )
-    page = on_dynalite.meals.list("ann", limit=50)
-    on_dynalite.meals.list("ann", limit=50, after=page.next)
+    page = on_dynalite.meals.list(MealQuery(user_id="ann", limit=50))
+    on_dynalite.meals.list(MealQuery(user_id="ann", limit=50, after=page.next))
     assert calls == ["before-send.dynamodb.Query"] * 2
 
 
@@ -228,7 +230,7 @@ def test_many_meals_of_one_time_are_few_calls(on_dynalite: AwsStorage) -> None:
     on_dynalite.clients.dynamodb.meta.events.register(
         "before-send.dynamodb", lambda event_name, **_: calls.append(event_name)
     )
-    page = on_dynalite.meals.list("ann", limit=1)
+    page = on_dynalite.meals.list(MealQuery(user_id="ann", limit=1))
     assert [m.id for m in page.meals] == [meal(0).id]
     assert len(calls) == 4
 
@@ -256,7 +258,9 @@ def test_a_meal_over_400_kb_is_refused_and_one_under_it_is_not(on_dynalite: AwsS
 def test_a_cursor_works_though_its_meal_is_gone(on_dynalite: AwsStorage) -> None:
     for number in range(3):
         on_dynalite.meals.add(meal(number))
-    page = on_dynalite.meals.list("ann", limit=9, after=Position(NOON, meal(0).id + "x"))
+    page = on_dynalite.meals.list(
+        MealQuery(user_id="ann", limit=9, after=Position(NOON, meal(0).id + "x"))
+    )
     assert [m.id for m in page.meals] == [meal(1).id, meal(2).id]
 
 

@@ -11,6 +11,7 @@ from aws_calls import Iam, Permission, allowed, given, unused
 
 from foodlog.cli import main
 from foodlog.errors import ProviderError
+from foodlog.models import MealQuery
 from foodlog.services.migration import Migration
 from foodlog.services.sweep import delete_orphans, find_orphans
 from foodlog.testing.storage_meals import meal
@@ -34,7 +35,7 @@ def serve(storage: AwsStorage) -> None:
     storage.photos.delete("ann/1.jpg")
     stored = storage.meals.add(meal(1))
     storage.meals.add(meal(1))
-    storage.meals.list("ann", limit=1)
+    storage.meals.list(MealQuery(user_id="ann", limit=1))
     storage.meals.replace(stored)
     storage.meals.delete(stored.id)
     storage.users.add(user("ann"))
@@ -144,7 +145,7 @@ def test_an_index_that_may_not_be_read_is_told_and_gone_around(
     scan = {"Action": ["dynamodb:Scan"], "Resource": [index.partition("/index")[0]]}
     policy["Statement"].append({"Effect": "Allow", **scan})
     Iam(served, policy)
-    assert served.meals.list("ann", limit=1).meals == (meal(1),)
+    assert served.meals.list(MealQuery(user_id="ann", limit=1)).meals == (meal(1),)
     (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
     assert record.getMessage() == (
         "history reads the whole table each time: the permission dynamodb:Query on its index is "
@@ -162,7 +163,7 @@ def test_check_names_the_index_that_may_not_be_read_and_fails_where_there_is_no_
     policy = without(checked.policy("serve"), ("dynamodb:Query", index))
     Iam(checked, policy)
     told = f"The permission dynamodb:Query on {index} is missing".replace("*", r"\*")
-    for read in (checked.check, lambda: checked.meals.list("ann", limit=1)):
+    for read in (checked.check, lambda: checked.meals.list(MealQuery(user_id="ann", limit=1))):
         with pytest.raises(ProviderError, match=told):
             read()
     scan = {"Effect": "Allow", "Action": ["dynamodb:Scan"], "Resource": [table]}
@@ -183,7 +184,7 @@ def test_without_index_and_scan_a_history_says_what_adds_the_index(
     served = on_moto()
     Iam(served, served.policy("serve"))
     with index_dropped(storage):
-        for read in (served.check, lambda: served.meals.list("ann", limit=1)):
+        for read in (served.check, lambda: served.meals.list(MealQuery(user_id="ann", limit=1))):
             with pytest.raises(ProviderError, match="`foodlog aws init` adds the index") as caught:
                 read()
             assert caught.value.permanent

@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.stub import Stubber
 
 from foodlog.errors import ProviderError
+from foodlog.models import MealQuery
 from foodlog_plugins.aws_storage import AwsStorage
 from foodlog_plugins.aws_storage.attributes import to_item
 from foodlog_plugins.aws_storage.provisioning import plan
@@ -177,7 +178,7 @@ def test_rows_are_completed_where_their_time_is_missing_or_written_otherwise(
     assert step.description == f"write consumed_at into 3 rows of {table}"
     step.run(lambda line: None)
     assert storage.plan().steps == []
-    listed = [m.id for m in storage.meals.list("ann", limit=9).meals]
+    listed = [m.id for m in storage.meals.list(MealQuery(user_id="ann", limit=9)).meals]
     assert listed == ["zulu", "right", "missing", "nothing"]
 
 

@@ -12,7 +12,7 @@ from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from foodlog.errors import ProviderError
-from foodlog.models import Meal, Position, User
+from foodlog.models import Meal, MealQuery, Position, User
 from foodlog.signing import REMEMBERED_URLS
 from foodlog_plugins.aws_storage import AwsStorage
 from foodlog_plugins.aws_storage.photos import S3Photos
@@ -315,7 +315,7 @@ def test_a_page_is_one_query(storage: AwsStorage) -> None:
     sent = {**QUERY, "Limit": 5, "ExpressionAttributeValues": ANYTIME}
     answer = {"Items": items, "LastEvaluatedKey": key_of(items[-1])}
     with expecting(storage.clients.dynamodb, ("query", sent, answer)):
-        page = storage.meals.list("ann", limit=2)
+        page = storage.meals.list(MealQuery(user_id="ann", limit=2))
     assert [meal.id for meal in page.meals] == ["m0", "m1"]
     assert page.next == Position(page.meals[-1].consumed_at, "m1")
 
@@ -329,11 +329,13 @@ def test_a_cursor_becomes_the_upper_end_of_a_range_that_since_begins(storage: Aw
     sent = {**QUERY, "Limit": 4, "ExpressionAttributeValues": values}
     with expecting(storage.clients.dynamodb, ("query", sent, {"Items": [row(1), row(2), row(3)]})):
         page = storage.meals.list(
-            "ann",
-            limit=1,
-            after=Position(NOON.replace(hour=11), "m1"),
-            since=NOON.replace(hour=9),
-            until=NOON,
+            MealQuery(
+                user_id="ann",
+                limit=1,
+                after=Position(NOON.replace(hour=11), "m1"),
+                since=NOON.replace(hour=9),
+                until=NOON,
+            )
         )
     assert [meal.id for meal in page.meals] == ["m2"]
     assert page.next is not None
@@ -348,7 +350,7 @@ def test_meals_of_one_time_are_all_read_before_one_is_shown(storage: AwsStorage)
         ("query", more, {"Items": second, "LastEvaluatedKey": key_of(second[-1])}),
     )
     with expecting(storage.clients.dynamodb, *calls):
-        page = storage.meals.list("ann", limit=1)
+        page = storage.meals.list(MealQuery(user_id="ann", limit=1))
     assert [meal.id for meal in page.meals] == ["m1"]
 
 
@@ -365,7 +367,7 @@ def test_a_filtered_page_reads_on_until_it_is_full(storage: AwsStorage) -> None:
         ("query", {**sent, "ExclusiveStartKey": key_of(row(3))}, {"Items": [lunch]}),
     )
     with expecting(storage.clients.dynamodb, *calls):
-        page = storage.meals.list("ann", limit=5, meal_type="lunch")
+        page = storage.meals.list(MealQuery(user_id="ann", limit=5, meal_type="lunch"))
     assert [meal.id for meal in page.meals] == ["m7"]
     assert page.next is None
 
@@ -374,14 +376,16 @@ def test_a_page_of_huge_meals_is_closed_before_it_is_full(storage: AwsStorage) -
     items = [row(n, f"2024-05-17T11:00:{59 - n}+00:00") for n in range(16)]
     calls = [("query", None, {"Items": [i], "LastEvaluatedKey": key_of(i)}) for i in items]
     with expecting(storage.clients.dynamodb, *calls):
-        page = storage.meals.list("ann", limit=500)
+        page = storage.meals.list(MealQuery(user_id="ann", limit=500))
     assert len(page.meals) == 15, "the last one's time may have more meals"
     assert page.next == Position(page.meals[-1].consumed_at, "m14")
 
 
 def test_an_impossible_range_asks_nobody(storage: AwsStorage) -> None:
     with expecting(storage.clients.dynamodb):
-        page = storage.meals.list("ann", limit=1, since=NOON, until=NOON.replace(hour=1))
+        page = storage.meals.list(
+            MealQuery(user_id="ann", limit=1, since=NOON, until=NOON.replace(hour=1))
+        )
     assert (page.meals, page.next) == ((), None)
 
 
@@ -399,7 +403,7 @@ def test_without_the_index_the_table_is_scanned_consistently(storage: AwsStorage
             "The table does not have the specified index: user_id-consumed_at-index",
         )
         stubber.add_response("scan", {"Items": [row(1)]}, sent)
-        page = storage.meals.list("ann", limit=5)
+        page = storage.meals.list(MealQuery(user_id="ann", limit=5))
         stubber.assert_no_pending_responses()
     assert [meal.id for meal in page.meals] == ["m1"]
 
@@ -410,7 +414,7 @@ def test_a_scan_that_fails_by_itself_says_so(storage: AwsStorage, refusal: str) 
         stubber.add_client_error("query", refusal, "on index/user_id-consumed_at-index")
         stubber.add_client_error("scan", "ThrottlingException")
         with pytest.raises(ProviderError, match="throttled"):
-            storage.meals.list("ann", limit=5)
+            storage.meals.list(MealQuery(user_id="ann", limit=5))
 
 
 def test_check_tries_every_permission_once_and_changes_nothing(storage: AwsStorage) -> None:
