@@ -17,19 +17,13 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestLog:
-    """Gives each request an id (the client's own, where it is plain), a deadline, and one line in
-    the log."""
-
-    def __init__(self, seconds: float) -> None:
-        """``seconds``: until the deadline."""
-        self._seconds = seconds
+    """Gives each request an id (the client's own, where it is plain) and one line in the log."""
 
     async def process_request(self, req: asgi.Request, resp: asgi.Response) -> None:
-        """Set the id before anything can be logged, the deadline before anything is asked."""
+        """Set the id, before anything can be logged."""
         given = req.get_header("X-Request-ID") or ""
         identity = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         request_id.set(identity)
-        request_deadline.set(Deadline(self._seconds))
         resp.set_header("X-Request-ID", identity)
         req.context.started = perf_counter()
 
@@ -55,6 +49,17 @@ class RequestLog:
                 "ms": round((perf_counter() - req.context.started) * 1000, 1),
             },
         )
+
+
+class RequestTime:
+    """Says until when each request must be answered: see :data:`request_deadline`."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    async def process_request(self, req: asgi.Request, resp: asgi.Response) -> None:
+        """Set the deadline, before anything is asked."""
+        request_deadline.set(Deadline(self._seconds))
 
 
 class BodyLimit:
