@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ("config", "foodlog", "plugins")
-FILES = ("constraints.txt", "pyproject.toml", "setup.cfg", "README.md")
+FILES = ("constraints.txt", "pyproject.toml", "setup.cfg", "README.md", "LICENSE")
 
 
 def closure(requirements):

@@ -188,6 +188,10 @@ def test_nothing_to_build_with_is_left(image):
     assert shutil.which("pip", path=str(image.root / "usr/local/bin")) is None
 
 
+def test_the_licence_is_in_the_image(image):
+    assert list(image.root.rglob("foodlog-*.dist-info/licenses/LICENSE"))
+
+
 def test_the_shipped_configurations_are_where_operators_look(image):
     shipped = {path.name for path in (ROOT / "config").glob("*.yaml")}
     assert {path.name for path in (image.root / "etc" / "foodlog").iterdir()} == shipped

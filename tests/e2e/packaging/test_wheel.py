@@ -31,6 +31,13 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel):
     assert not [name for name in packed if "test" in name and not name.startswith("foodlog/")]
 
 
+def test_the_licence_and_the_types_are_in_the_wheel(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        packed = archive.namelist()
+    assert [name for name in packed if name.endswith(".dist-info/licenses/LICENSE")]
+    assert "foodlog/py.typed" in packed, "or a type checker takes all of the ports for Any"
+
+
 def run(installed, *arguments, cwd, environ=None):
     return subprocess.run(
         [installed.python, *arguments],
