@@ -35,6 +35,14 @@ def run(*command, cwd):
     return done.stdout
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_checkout_on_the_path():
+    """Whoever runs the tests may have one there, and it would be used in place of the wheels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONPATH", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory):
     """Both, built from copies: building leaves folders beside the sources."""

@@ -4,8 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -293,30 +291,17 @@ def endless(make: Make) -> Model:
 
 
 def test_a_run_that_takes_too_long_is_ended(make: Make) -> None:
-    model = endless(make)
-    start = time.monotonic()
     with pytest.raises(ProviderTimeout, match="took too long and was stopped"):
-        model.run(np.zeros((1, 3, 16, 16), np.float32), 0.2)
-    assert time.monotonic() - start < 2
+        endless(make).run(np.zeros((1, 3, 16, 16), np.float32), 0.2)
 
 
 def test_photos_wait_for_a_slot_no_longer_than_their_time(make: Make) -> None:
     model = endless(make)
-    picture = np.zeros((1, 3, 16, 16), np.float32)
-    began = threading.Event()
-
-    def occupy() -> None:
-        began.set()
-        with pytest.raises(ProviderTimeout, match="was stopped"):
-            model.run(picture, 1.0)
-
-    other = threading.Thread(target=occupy)
-    other.start()
-    began.wait(5)
-    time.sleep(0.1)
-    with pytest.raises(ProviderTimeout, match="raise the option 'parallel' or 'threads'"):
-        model.run(picture, 0.2)
-    other.join(10)
+    with (
+        model._slots,  # as a photo has it that takes long
+        pytest.raises(ProviderTimeout, match="raise the option 'parallel' or 'threads'"),
+    ):
+        model.run(np.zeros((1, 3, 16, 16), np.float32), 0.05)
 
 
 def test_softmax_of_large_numbers() -> None:

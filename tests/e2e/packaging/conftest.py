@@ -3,20 +3,17 @@
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 import zipfile
 from configparser import ConfigParser
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-import requests
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from servers import Server, free_port
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ("config", "foodlog", "plugins")
@@ -80,71 +77,22 @@ def clean_environ(**more):
     return kept | more
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Process:
-    """A server that was started with ``command``; ``log`` holds what it printed."""
-
-    def __init__(self, command, url, log, **kwargs):
-        self.url, self._log = url, log
-        with log.open("wb") as stream:
-            self._process = subprocess.Popen(
-                command, stdout=stream, stderr=stream, start_new_session=True, **kwargs
-            )
-
-    @property
-    def log(self):
-        return self._log.read_text()
-
-    def until_it_answers(self):
-        for _ in range(600):
-            assert self._process.poll() is None, self.log
-            try:
-                if requests.get(f"{self.url}/health", timeout=5).ok:
-                    return self
-            except requests.ConnectionError:
-                time.sleep(0.05)
-        raise AssertionError(self.log)
-
-    def stop(self):
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(30)
-
-    def kill(self):
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(30)
-
-
 @pytest.fixture
-def start(tmp_path):
-    """A function that starts servers; all are gone afterwards."""
+def serving(tmp_path):
+    """A function that starts a FoodLog command in an environment of its own variables; what it
+    started is gone afterwards."""
     started = []
-
-    def start(command, port, **kwargs):
-        log = tmp_path / f"server-{len(started)}.log"
-        started.append(Process(command, f"http://127.0.0.1:{port}", log, **kwargs))
-        return started[-1].until_it_answers()
-
-    yield start
-    for process in started:
-        process.kill()
-
-
-@pytest.fixture
-def serving(start):
-    """A function that starts a FoodLog command in an environment of its own variables."""
 
     def serving(command, folder, **environ):
         port = free_port()
-        environ["PORT"] = str(port)
-        return start(command, port, cwd=folder, env=clean_environ(**environ))
+        environ = clean_environ(**{**environ, "PORT": str(port)})
+        log = tmp_path / f"server-{len(started)}.log"
+        started.append(Server(command, port, log, cwd=folder, env=environ))
+        return started[-1].start()
 
-    return serving
+    yield serving
+    for server in started:
+        server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tomllib
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from servers import free_port
 
 from foodlog.settings import SECTIONS
 from foodlog.testing.aws import moto_server
@@ -71,7 +71,7 @@ class Reader:
         """An example's page is read in the example's own folder, any other one at the top."""
         self._folder = folder
         self._start = folder / Path(page).parent if page.startswith("examples/") else folder
-        self._address = f"127.0.0.1:{_free_port()}"
+        self._address = f"127.0.0.1:{free_port()}"
         self._stack = contextlib.ExitStack()
         self._sessions: dict[str, Session] = {}
         self._serving = self._on_aws = False
@@ -288,10 +288,3 @@ def _environ(folder: Path) -> Mapping[str, str]:
         "PYTEST_DEBUG_TEMPROOT": str(folder),
         "PYTHONPATH": str(folder / ".site-packages"),
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
