@@ -5,6 +5,7 @@ unknown fields are refused, and a value of another JSON type is an error, never 
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -22,17 +23,22 @@ EARLIEST, LATEST = 1970, 2100
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CALENDAR_DATE = re.compile(rf"{_DAY.pattern}|[0-9]{{8}}")
 
+# Not str.isprintable: spaces of other scripts, joiners within words and emoji, and characters
+# newer than this Python's tables are what keyboards write.
+_CONTROLS = ("Cc", "Cs", "Zl", "Zp")
+_LINE_BREAKS = "\n\r\t\u2028\u2029"
+
 
 class Text(fields.String):
     """A string of at most ``longest`` characters; only ``multiline`` takes line breaks."""
 
     def __init__(self, *, longest: int, multiline: bool = False, **kwargs: Any) -> None:
         super().__init__(validate=validate.Length(max=longest), **kwargs)
-        self._allowed = "\n\r\t" if multiline else ""
+        self._allowed = _LINE_BREAKS if multiline else ""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs).strip()
-        if any(not c.isprintable() and c not in self._allowed for c in text):
+        if any(unicodedata.category(c) in _CONTROLS and c not in self._allowed for c in text):
             raise ValidationError("Contains control characters.")
         if self.required and not text:
             raise ValidationError("Must not be empty.")

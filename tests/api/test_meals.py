@@ -263,6 +263,25 @@ def test_only_the_origins_the_operator_names_may_read_answers(tmp_path):
         assert "Access-Control-Allow-Origin" not in other.headers
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "カレー\u3000ライス",
+        "Œuf\xa0: à la coque",
+        "خوشمزه\u200cترین",
+        "\U0001f9d1\u200d\U0001f373",
+        "\U0001fae9",
+    ],
+    ids=["ideographic-space", "no-break-space", "non-joiner", "joined-emoji", "new-emoji"],
+)
+def test_a_meal_may_be_called_whatever_a_keyboard_writes(client, name):
+    meal = save(client, name, note=f"{name}\n\u2028{name}", ingredients=[name])
+    assert (meal["food"], meal["ingredients"]) == (name, [name])
+    assert client.get("/history").json["items"] == [
+        {key: value for key, value in meal.items() if key not in ("name", "date")}
+    ]
+
+
 def test_listeners_are_told_of_each_stored_meal_and_cannot_spoil_it(tmp_path, photo):
     told, done = [], threading.Event()
 
