@@ -95,6 +95,8 @@ class Application(asgi.App[asgi.Request, asgi.Response]):
         """Build the worker and its routes; raises as :class:`foodlog.worker.Worker`."""
         self._worker = Worker(self.config, self._plugins, self.selection)
         for path, resource in routes(self.config, self._worker):
+            if hasattr(resource, "on_get"):
+                resource.on_head = resource.on_get  # the framework leaves the body out
             self.add_route(path, resource)
 
     def stop(self) -> None:

@@ -1,6 +1,7 @@
 """The route table."""
 
 from collections.abc import Callable
+from typing import Any
 
 from foodlog.config import Config
 from foodlog.models import User
@@ -24,7 +25,7 @@ QUICK_SECONDS = 15.0
 """How long storage may take to answer."""
 
 
-def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
+def routes(config: Config, worker: Worker) -> list[tuple[str, Any]]:
     """Every route and its resource; those of the API a second time under the legacy prefix."""
     limits = config.limits
     log, url, signer, accounts = worker.log, worker.photo_url, worker.signer, worker.accounts
@@ -35,7 +36,7 @@ def routes(config: Config, worker: Worker) -> list[tuple[str, object]]:
     sign_up = SignUp(accounts, desk)
     log_in = LogIn(accounts.log_in if single is None else _as(single, worker), desk)
     me = Me(desk)
-    table: list[tuple[str, object]] = [
+    table: list[tuple[str, Any]] = [
         ("/auth/signup", sign_up),
         ("/auth/login", log_in),
         ("/auth/me", me),

@@ -7,10 +7,11 @@ Sign up or log in, and send the token you are given as `Authorization: Bearer <t
 server runs in single-user mode no token is needed anywhere.
 
 Errors are RFC 9457 problems. A method a path does not have is answered with 405, an unknown path
-with 404, a body over 11 MiB with 413 wherever it is sent. Unknown query parameters, form parts and
-JSON members are refused with 422. Answers may gain members with any release: ignore what you do not
-know. Limits are the defaults; an operator may have set others, and another status than 422 for a
-photo that is rejected. Each answer has an `X-Request-ID`, which the server's log has too.
+with 404, a body over 11 MiB with 413 wherever it is sent. HEAD is answered wherever GET is, without
+the body. Unknown query parameters, form parts and JSON members are refused with 422. Answers may
+gain members with any release: ignore what you do not know. Limits are the defaults; an operator may
+have set others, and another status than 422 for a photo that is rejected. Each answer has an
+`X-Request-ID`, which the server's log has too.
 """
 
 TAGS = {

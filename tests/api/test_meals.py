@@ -244,6 +244,24 @@ def test_an_etag_is_compared_whole_weak_or_not_and_in_a_list(client, photo, kind
     assert again.content == (first.content if status == 200 else b"")
 
 
+@pytest.mark.parametrize(
+    "path", ["photo", "/health", "/api/history", "/docs", "/uploads/a", "/nothing"]
+)
+def test_head_is_answered_like_get_without_the_body(client, photo, path):
+    path = client.predict(photo).json["image_url"] if path == "photo" else path
+    got, asked = client.get(path), client.request("HEAD", path)
+    assert asked.status_code == got.status_code
+    assert asked.content == b""
+    for name in ("Content-Type", "Content-Length", "ETag", "Cache-Control"):
+        assert asked.headers.get(name) == got.headers.get(name)
+
+
+def test_head_is_no_way_around_a_method_that_is_not_there(client):
+    refused = client.request("HEAD", "/predict")
+    assert (refused.status_code, refused.content) == (405, b"")
+    assert "HEAD" not in refused.headers["Allow"]
+
+
 def test_every_answer_carries_the_request_id_and_safe_headers(client):
     answer = client.get("/health", headers={"X-Request-ID": "from-the-phone"})
     assert answer.headers["X-Request-ID"] == "from-the-phone"

@@ -82,7 +82,7 @@ def test_every_route_is_documented_and_every_documented_route_is_there(client):
         (template(route.path), method.method.lower(), route.class_name, method.function_name)
         for route in inspect.inspect_routes(client.app)
         for method in route.methods
-        if not method.internal
+        if not method.internal and method.method != "HEAD"  # GET's, and documented in prose
     }
     documented = set()
     for operation in operations.OPERATIONS:
