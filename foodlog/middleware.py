@@ -102,9 +102,9 @@ class CrossOrigin(CORSMiddleware):  # type: ignore[type-arg]
     def process_response(
         self, req: Request, resp: Response, resource: object, req_succeeded: bool
     ) -> None:
-        """Add the headers; an answer that depends on the origin says so to caches."""
+        """Add the headers, which depend on the origin; caches are told so, lest a photo kept for
+        an ``<img>``, which names none, is handed to a script without them."""
         super().process_response(req, resp, resource, req_succeeded)
-        if self.allow_origins != "*":
-            resp.append_header("Vary", "Origin")
+        resp.append_header("Vary", "Origin")
         if resp.get_header("Access-Control-Max-Age"):
             resp.set_header("Access-Control-Max-Age", self._max_age)

@@ -281,6 +281,13 @@ def test_only_the_origins_the_operator_names_may_read_answers(tmp_path):
         assert "Access-Control-Allow-Origin" not in other.headers
 
 
+def test_what_a_browser_keeps_for_an_img_is_not_taken_for_a_script(client, photo):
+    """The one is asked for without an origin, so it lacks the headers the other needs."""
+    url = client.predict(photo).json["image_url"]
+    assert "Access-Control-Allow-Origin" not in client.get(url).headers
+    assert client.get(url).headers["Vary"] == "Origin"
+
+
 @pytest.mark.parametrize(
     "name",
     [
