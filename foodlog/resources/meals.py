@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 import falcon
 import orjson
@@ -159,10 +160,11 @@ class LegacyMeals:
 
     async def on_get(self, req: asgi.Request, resp: asgi.Response) -> None:
         """Answer with the newest meals; a Link header leads to older ones."""
-        query = {"limit": self._lists.most, **self._queries.read(req)}
+        given = self._queries.read(req)
+        query = {"limit": self._lists.most, **given}
         page, following = await self._workers.quick(self._lists.page, bearer(req), query)
         if following:
-            resp.append_link(f"{req.path}?cursor={following}", "next")
+            resp.append_link(f"{req.path}?{urlencode({**given, 'cursor': following})}", "next")
         resp.data = orjson.dumps([representations.legacy_meal(meal) for meal in page.meals])
 
 

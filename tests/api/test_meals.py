@@ -140,6 +140,18 @@ def test_the_size_of_a_page_is_bounded(tmp_path):
         assert [meal["name"] for meal in older.json] == ["day 2", "day 1"]
 
 
+def test_the_link_to_older_meals_keeps_the_size_of_the_page(client):
+    for day in range(1, 6):
+        save(client, f"day {day}", date=f"2026-03-0{day}")
+    path, seen = "/api/meals?limit=2", []
+    while path:
+        answer = client.get(path)
+        seen.append([meal["name"] for meal in answer.json])
+        link = answer.headers.get("Link", "<>")
+        path = link[link.index("<") + 1 : link.index(">")]
+    assert seen == [["day 5", "day 4"], ["day 3", "day 2"], ["day 1"]]
+
+
 def test_what_a_client_says_of_a_meal_is_kept(client, photo):
     answer = client.post_form(
         "/predict",
