@@ -4,8 +4,8 @@ from dataclasses import replace
 from io import BytesIO
 from math import ceil
 
-from PIL import Image, JpegImagePlugin
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image, ImageChops, JpegImagePlugin
+from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from foodlog.photos import heic, jpeg, lossless, png
 from foodlog.photos.container import Container, damaged
@@ -15,6 +15,12 @@ QUALITY = 88
 """JPEG quality of what was not a JPEG before, and of reduced copies."""
 SMALLEST = 2 / 3
 """Share of the side asked for that a reduced copy has at least."""
+MAX_DEEP_PIXELS = 16_000_000
+"""The largest PNG that is turned with 16 bits a channel, which takes some 30 bytes a pixel."""
+
+_PLANES = {2: ("RGB;16B", "RGB;16L"), 4: ("RGBA",), 6: ("RGBA;16B", "RGBA;16L")}
+"""By colour type, how Pillow, which knows 16 bits of grey alone, is told to read 16 bits a channel
+as pictures of 8: the high bytes and the low ones; those of grey with alpha at once, as they are."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -57,6 +63,8 @@ def upright(data: bytes, kind: str, orientation: int, target: str) -> bytes:
             small = image.width * image.height <= lossless.MAX_PIXELS
             whole = lossless.turned(data, orientation) if small else None
             return whole or _turned_jpeg(image, orientation)
+        if kind == "PNG" and (planes := _planes(data, image)):
+            return _turned_deep(data, orientation, planes)
         return _encode(_turned(image, orientation), target, data if kind == "PNG" else b"")
 
 
@@ -90,6 +98,40 @@ def _within(size: tuple[int, int], longest_side: float) -> tuple[int, int]:
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
     return image if orientation == UPRIGHT else image.transpose(_TURNS[orientation])
+
+
+def _planes(data: bytes, image: Image.Image) -> tuple[str, ...]:
+    """What to read the PNG as; nothing where the picture Pillow makes of it lacks no bits."""
+    depth, colour = png.depth_and_colour(data)
+    small = image.width * image.height <= MAX_DEEP_PIXELS
+    return _PLANES.get(colour, ()) if depth == 16 and small else ()
+
+
+def _turned_deep(data: bytes, orientation: int, planes: tuple[str, ...]) -> bytes:
+    turned = [_turned(_plane(data, mode), orientation) for mode in planes]
+    width, height = turned[0].size
+    raw = bytearray(sum(len(plane.getbands()) for plane in turned) * width * height)
+    for index, plane in enumerate(turned):
+        raw[index :: len(turned)] = _from_above(plane).tobytes()
+    stride = len(raw) // height
+    rows = b"".join(b"\2" + raw[start : start + stride] for start in range(0, len(raw), stride))
+    return png.with_rows(data, width, height, rows)
+
+
+def _plane(data: bytes, mode: str) -> Image.Image:
+    with _open(data, "PNG") as image:
+        assert isinstance(image, PngImageFile)
+        image.tile = [tile._replace(args=mode) for tile in image.tile]
+        image.load()
+        return image
+
+
+def _from_above(image: Image.Image) -> Image.Image:
+    """What has to be added to each row for the next one: filter 2 of PNG, without which such
+    pictures hardly get smaller."""
+    above = Image.new(image.mode, image.size)
+    above.paste(image, (0, 1))
+    return ImageChops.subtract_modulo(image, above)
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -71,6 +71,21 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     raise damaged()
 
 
+def depth_and_colour(data: bytes) -> tuple[int, int]:
+    """Bits a channel, and the colour type (2 RGB, 4 grey with alpha, 6 RGB with alpha ...)."""
+    return data[24], data[25]
+
+
+def with_rows(stripped: bytes, width: int, height: int, rows: bytes) -> bytes:
+    """What :func:`read` stripped with other pixels of the same depth and colour type: ``rows``,
+    each begun by the number of its filter."""
+    kept = [(kind, content) for kind, content in chunks(stripped) if kind != b"IDAT"]
+    (_, header), *others, end = kept
+    turned = struct.pack(">2I", width, height) + header[8:12] + b"\0"  # not interlaced
+    found = ((b"IHDR", turned), *others, (b"IDAT", zlib.compress(rows)), end)
+    return SIGNATURE + b"".join(_chunk(kind, content) for kind, content in found)
+
+
 def is_whole(stripped: bytes) -> bool:
     """Whether a PNG that :func:`read` stripped holds every row that its header promises.
 
