@@ -61,13 +61,19 @@ def processes(name: str, value: str | None) -> int:
     return _number(name, value, min(max(usable_cpus(), 2), 8), 1, 64)
 
 
+def address(host: str, port: int) -> str:
+    """Where to listen, in gunicorn's way: an IPv6 address, such as ``::1``, is in brackets."""
+    host = host.strip("[]")
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def when_ready(server: Any) -> None:
     """Say where it listens, which providers are active, and what to try."""
     sys.stderr.write(server.app.wsgi().greeting(str(server.LISTENERS[0])) + "\n")
     sys.stderr.flush()
 
 
-bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{_variable('PORT', 5000, 0, 65535)}"
+bind = address(os.environ.get("HOST") or "127.0.0.1", _variable("PORT", 5000, 0, 65535))
 worker_class = "foodlog.gunicorn_worker.Worker"
 workers = processes("WEB_CONCURRENCY", os.environ.get("WEB_CONCURRENCY"))
 # The application is loaded once and forked: workers share its memory, and an operator's mistake

@@ -32,26 +32,29 @@ def run(arguments: argparse.Namespace) -> NoReturn:
     Raises :class:`foodlog.errors.ConfigError` or :class:`foodlog.errors.ProviderError` before,
     where it could not.
     """
-    workers = _workers(arguments.workers)
+    given = _gunicorn_arguments(arguments)
     config = load_config(arguments.config)
     application = create_app(config)
     _require_free(arguments.host, arguments.port)
     os.environ["FOODLOG_CONFIG"] = config.name
     trial = Trial(application)
-    server = _gunicorn(application, ["--bind", f"{arguments.host}:{arguments.port}", *workers])
+    server = _gunicorn(application, given)
     trial.end()
     gc.freeze()  # what is there stays: workers share it, as long as nobody looks for garbage in it
     _serve(server)
 
 
-def _workers(given: str | None) -> list[str]:
-    """The number as arguments for gunicorn; all that the environment sets is checked as well."""
-    from foodlog.gunicorn_settings import processes
+def _gunicorn_arguments(arguments: argparse.Namespace) -> list[str]:
+    """Ours in gunicorn's words; all that the environment sets is checked as well."""
+    from foodlog.gunicorn_settings import address, processes
 
     if not os.environ.get("WEB_CONCURRENCY"):
         # Compose passes on what is unset as empty, which gunicorn takes for a number.
         os.environ.pop("WEB_CONCURRENCY", None)
-    return [] if given is None else ["--workers", str(processes("--workers", given))]
+    bind = ["--bind", address(arguments.host, arguments.port)]
+    if arguments.workers is None:
+        return bind
+    return [*bind, "--workers", str(processes("--workers", arguments.workers))]
 
 
 def _gunicorn(application: Application, arguments: Sequence[str]) -> Any:

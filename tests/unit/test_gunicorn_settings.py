@@ -71,6 +71,14 @@ def test_the_environment_overrides(settings):
     assert (read["max_requests"], read["max_requests_jitter"]) == (100, 10)
 
 
+@pytest.mark.parametrize(
+    ("host", "bind"),
+    [("::1", "[::1]:5000"), ("[::]", "[::]:5000"), ("localhost", "localhost:5000")],
+)
+def test_an_address_of_ipv6_is_told_from_its_port(settings, host, bind):
+    assert settings(HOST=host)["bind"] == bind
+
+
 @pytest.mark.parametrize("value", ["0", "65", "-1", "two", "1.5"])
 def test_a_number_that_is_none_names_what_is_allowed(settings, value):
     with pytest.raises(ConfigError, match=f"WEB_CONCURRENCY is '{value}'; allowed: 1 to 64"):
