@@ -269,6 +269,31 @@ def test_opening_again_changes_nothing_and_keeps_no_second_copy(old: Path):
     assert len(list(old.parent.glob("old.db.before*"))) == 1
 
 
+def test_what_a_dump_brought_back_is_as_it_was(old: Path):
+    """SQLite's .dump, from which many restore, leaves out the number of the schema."""
+    write(old, FULL_TABLE, USERS, meals=[ROW])
+    own = replace(MEAL, id="b" * 32, photo_key="ann/bb.jpg", image_url=None, note="no sugar")
+    storage = open_storage(old)
+    storage.meals.add(own)
+    storage.close()
+    restored = old.with_name("restored.db")
+    with closing(sqlite3.connect(old)) as source, closing(sqlite3.connect(restored)) as target:
+        target.executescript("".join(source.iterdump()))
+    assert rows(restored, "PRAGMA user_version") == [(0,)]
+    assert stored(restored) == [MEAL, own]
+
+
+def test_a_row_without_an_id_gets_one(old: Path):
+    """SQLite takes NULL for any primary key that is not INTEGER."""
+    write(old, FULL_TABLE, meals=[ROW, ROW | {"id": None}, ROW | {"id": None}])
+    storage = open_storage(old)
+    ids = [meal.id for meal in history(storage.meals)]
+    storage.close()
+    assert MEAL.id in ids
+    assert len(set(ids)) == 3
+    assert {len(each) for each in ids} == {32}
+
+
 def test_a_new_file_needs_no_copy(old: Path):
     assert stored(old) == []
     assert list(old.parent.glob("old.db?*")) == []
@@ -305,7 +330,8 @@ def test_a_newer_database_is_refused(old: Path):
     [
         ("bookmarks (url)", ""),
         ("food_history (dish, eaten)", ": its table food_history has no column id"),
-        ("users (name)", ": its table users has no column email and no id"),
+        ("users (name)", ": its table users has no column email and no id and no password_hash"),
+        ("users (id, email, name)", ": its table users has no column password_hash"),
     ],
 )
 def test_another_programs_database_is_refused_and_left_alone(old: Path, table: str, why: str):

@@ -123,7 +123,11 @@ def _has_tables(connection: sqlite3.Connection, path: Path) -> bool:
 
 def _keys(table: str) -> set[str]:
     """The columns that SQLite adds to no table that is there already."""
-    return {name for name, kind in TABLES[table].items() if "PRIMARY" in kind or "UNIQUE" in kind}
+    return {
+        name
+        for name, kind in TABLES[table].items()
+        if "PRIMARY" in kind or ("NOT NULL" in kind and "DEFAULT" not in kind)
+    }
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
@@ -151,7 +155,10 @@ def _name_copy(copy: Path, name: str) -> Path:
 
 
 def _take_over(connection: sqlite3.Connection) -> None:
-    """Schema 1: FoodLog's tables, in a new file or around the rows of the Flask service."""
+    """Schema 1: FoodLog's tables, in a new file or around the rows of the Flask service.
+
+    Where a dump brought FoodLog's own tables back, without their schema, they stay as they are.
+    """
     for table, columns in TABLES.items():
         definitions = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({definitions})")
@@ -159,6 +166,7 @@ def _take_over(connection: sqlite3.Connection) -> None:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
     _normalise_meals(connection)
     _normalise_emails(connection)
+    connection.execute("DROP INDEX IF EXISTS food_history_by_user")
     connection.execute(
         "CREATE INDEX food_history_by_user ON food_history"
         # The last two say whether a meal that is remembered has changed.
@@ -171,9 +179,11 @@ def _normalise_meals(connection: sqlite3.Connection) -> None:
     connection.create_function("photo_key_of", 1, photo_key_of, deterministic=True)
     connection.execute(
         "UPDATE food_history SET"
+        " id = coalesce(id, lower(hex(randomblob(16)))),"
         " consumed_at = coalesce(utc(consumed_at), utc(created_at), :epoch),"
         " created_at = coalesce(utc(created_at), utc(consumed_at), :epoch),"
-        " photo_key = CASE WHEN image_url LIKE '%/uploads/%' THEN photo_key_of(image_url) END",
+        " photo_key = coalesce("
+        "photo_key, CASE WHEN image_url LIKE '%/uploads/%' THEN photo_key_of(image_url) END)",
         {"epoch": time_text(EPOCH)},
     )
 
