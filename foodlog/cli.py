@@ -3,10 +3,12 @@ line and an exit code.
 
 A subcommand is a module of :mod:`foodlog.commands` with ``register(subparsers)``, which adds a
 parser and sets its default ``run`` to a function of the parsed arguments that returns the exit
-code. Exit codes: 0 all is well, 1 it is not, 2 wrong arguments or configuration, 130 interrupted.
+code. Exit codes: 0 all is well, 1 it is not, 2 wrong arguments or configuration, 130 interrupted,
+141 nobody reads the output any more.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -44,12 +46,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (without the program's name); return the exit code."""
     arguments = parser().parse_args(argv)
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
     except FoodLogError as error:
         print(f"foodlog: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError | ProviderError) else 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Python itself would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
 
 
 def parser() -> argparse.ArgumentParser:

@@ -31,7 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     logs.configure("WARNING", "text")
     try:
-        data = arguments.photo.read_bytes()
+        with arguments.photo.open("rb") as file:
+            data = file.read(config.limits.photo_bytes + 1)
     except OSError as error:
         raise ConfigError(f"{arguments.photo} cannot be read: {error.strerror}.") from None
     pipeline = Pipeline(config, select(discover(), config).without("storage"))

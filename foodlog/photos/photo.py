@@ -120,7 +120,7 @@ def verify(data: bytes, limits: PhotoLimits | None = None) -> Photo:
     if not data:
         raise Malformed("The photo is empty.")
     if len(data) > limits.max_bytes:
-        raise TooLarge(f"The photo has {len(data):,} bytes; {limits.max_bytes:,} are allowed.")
+        raise TooLarge(f"The photo is over {limits.max_bytes:,} bytes.")
     from foodlog.photos import pixels
 
     with _damage_is_malformed():

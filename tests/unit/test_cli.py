@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -294,6 +295,22 @@ def test_it_runs_as_a_module_and_refuses_an_unknown_command() -> None:
     )
     assert done.returncode == 2
     assert "invalid choice: 'dance'" in done.stderr
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_whoever_stops_reading_gets_no_traceback(buffered: str) -> None:
+    """As in ``foodlog config | head``; what is buffered is written when the program ends."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "foodlog", "config", "--reference"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": buffered},
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_the_reference_shows_every_section(capsys: pytest.CaptureFixture[str]) -> None:
