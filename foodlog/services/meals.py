@@ -117,20 +117,16 @@ class MealLog:
     def upload(self, user: User, photo: Photo, key: str | None) -> str:
         """Store a photo without a meal; its key. Raises as :meth:`predict`.
 
-        Of two at once that give one ``key`` to different photos, one at most is stored; both may
-        be refused.
+        Under an idempotency ``key`` a row stands for it, as for a meal, but in nobody's log.
         """
-        stem = f"{user.id}/upload-{derived_id(user.id, key) if key else self._ids()}-"
-        photo_key = f"{stem}{photo.digest[:16]}.{photo.extension}"
-        found = self._keys(stem) if key else set()
-        if not found:
+        if key is None:
+            photo_key = f"{user.id}/upload-{self._ids()}.{photo.extension}"
             self._put(photo_key, photo)
-            found = self._keys(stem) if key else {photo_key}
-            if found - {photo_key}:  # another came between looking and storing
-                self._delete_photo(photo_key)
-        if found - {photo_key}:
-            raise _key_reused()
-        return photo_key
+            return photo_key
+        print_ = fingerprint("upload", photo.digest)
+        stored = self._repeated(user, key, print_) or self._upload_once(user, photo, key, print_)
+        assert stored.photo_key is not None  # of an upload, as its fingerprint says
+        return stored.photo_key
 
     def history(self, query: MealQuery) -> Page:
         """A page of a user's meals, newest consumed first."""
@@ -154,9 +150,7 @@ class MealLog:
         deadline: Deadline,
     ) -> Meal:
         meal_id = derived_id(user.id, key) if key else self._ids()
-        # A key of its own for each attempt, so that of two attempts at the same meal the one
-        # that loses can delete its photo without touching the winner's.
-        photo_key = f"{user.id}/{meal_id}-{self._ids()[:8]}.{photo.extension}"
+        photo_key = self._photo_key(user, meal_id, photo)
         putting = self._side.submit(self._put, photo_key, photo)
         try:
             analysis = self._analyst.nutrition(finding, photo, deadline)
@@ -169,6 +163,27 @@ class MealLog:
             raise
         return self._add(replace(meal, photo_key=photo_key, fingerprint=print_ if key else None))
 
+    def _upload_once(self, user: User, photo: Photo, key: str, print_: str) -> Meal:
+        row_id, now = derived_id(user.id, key), self._clock()
+        photo_key = self._photo_key(user, row_id, photo)
+        self._put(photo_key, photo)
+        row = Meal(
+            id=row_id,
+            user_id=f"{user.id}/uploads",
+            food="Upload",
+            created_at=now,
+            consumed_at=now,
+            nutrients=Nutrients(),
+            photo_key=photo_key,
+            fingerprint=print_,
+        )
+        return self._store(row)
+
+    def _photo_key(self, user: User, row_id: str, photo: Photo) -> str:
+        """One of its own for each attempt, so that of two attempts at the same row the one that
+        loses can delete its photo without touching the winner's."""
+        return f"{user.id}/{row_id}-{self._ids()[:8]}.{photo.extension}"
+
     def _begin_clean_copy(self, photo: Photo) -> None:
         """Make it while the classifier is waited for: turning a large photo takes as long as a
         look-up. Lost work where the photo is rejected, which is seldom."""
@@ -178,9 +193,6 @@ class MealLog:
     def _put(self, photo_key: str, photo: Photo) -> None:
         self._photos.put(photo_key, photo.clean(), photo.content_type)
 
-    def _keys(self, stem: str) -> set[str]:
-        return {found.key for found in self._photos.list(stem)}
-
     def _repeated(self, user: User, key: str | None, print_: str) -> Meal | None:
         stored = self._meals.get(derived_id(user.id, key)) if key else None
         if stored is not None and stored.fingerprint != print_:
@@ -188,6 +200,13 @@ class MealLog:
         return stored
 
     def _add(self, meal: Meal) -> Meal:
+        stored = self._store(meal)
+        if _is_from(stored, meal):
+            self._on_logged(stored)
+        return stored
+
+    def _store(self, meal: Meal) -> Meal:
+        """The row as it is stored, whoever stored it; the photo of one that is not goes."""
         try:
             stored = self._meals.add(meal)
         except ClientError:  # refused as it is: surely not stored
@@ -199,8 +218,6 @@ class MealLog:
             self._delete_photo(meal.photo_key)
         if stored.fingerprint != meal.fingerprint:
             raise _key_reused()
-        if _is_from(stored, meal):
-            self._on_logged(stored)
         return stored
 
     def _found_after(self, error: Exception, meal: Meal) -> Meal:

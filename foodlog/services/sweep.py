@@ -11,8 +11,9 @@ from foodlog.records import photo_key_of
 OLDEST_IN_USE = timedelta(hours=1)
 """A photo younger than this may belong to a row that is just being written."""
 _MEAL_PHOTO = re.compile(r"([^/]+/)?[0-9a-f]{32}(-[0-9a-f]+)?\.[a-z0-9]+")
-"""``<user id>/<meal id>-<attempt>.<extension>``, and the bare names of the Flask service. Uploads
-(``<user id>/upload-...``) have no row and are no orphans; neither is anything else."""
+"""``<user id>/<row id>-<attempt>.<extension>``, and the bare names of the Flask service. Uploads
+without an idempotency key (``<user id>/upload-...``) have no row and are no orphans; neither is
+anything else."""
 
 
 def find_orphans(storage: Storage, now: datetime) -> list[StoredPhoto]:
