@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from foodlog.models import FoodQuery, Nutrients
 from foodlog_plugins.usda.parsing import Record
 from foodlog_plugins.usda.ranking import choose, choose_from
-from foodlog_plugins.usda.reading import search_text
+from foodlog_plugins.usda.reading import readings, search_text
 
 FIGURES = Nutrients(calories=100, proteins=5, fats=4, carbohydrates=11)
 
@@ -142,6 +142,14 @@ def test_the_state_agrees(
     assert chosen(name, raw, cooked, state=state) == (raw if expected == "raw" else cooked)
 
 
+@pytest.mark.parametrize(
+    "name", ["split green peas", "pumpkin cabbage", "cabbage pumpkin", "lentil fig", "fig lentil"]
+)
+def test_what_is_made_of_both_kinds_is_eaten_cooked(name: str) -> None:
+    (wanted, *_) = readings(FoodQuery(name=name + " zzz"))
+    assert wanted.state == "cooked"
+
+
 def test_raw_meat_is_no_answer_for_a_plate() -> None:
     assert chosen("chicken", "Chicken, meat only, raw") is None
     assert chosen("ground beef", "Beef, ground, cooked", state="raw") is None
@@ -236,6 +244,27 @@ def test_the_food_may_stand_in_front_of_what_describes_it(name: str, description
             " with soy-based sauce",
         ),
         ("heinz ketchup", "HEINZ, TOMATO KETCHUP"),
+        ("3 cloves garlic, minced", "Garlic, raw"),
+        ("1 large egg, beaten", "Egg, whole, raw, fresh"),
+        ("freshly ground black pepper", "Spices, pepper, black"),
+        ("artichoke hearts", "Artichokes, (globe or french), cooked, boiled, drained"),
+        ("pineapple chunks in juice", "Pineapple, canned, juice pack, drained"),
+        ("canned tangerines", "Tangerines, (mandarin oranges), canned, juice pack"),
+        ("dried plums", "Plums, dried (prunes), uncooked"),
+        ("vanilla flavored yogurt", "Yogurt, vanilla, low fat"),
+        ("ready-to-eat pudding", "Pudding, chocolate, ready-to-eat"),
+        ("kit kat", "Candies, KIT KAT Wafer Bar"),
+        ("mcnuggets", "McDONALD'S, Chicken McNUGGETS"),
+        ("taco bell burrito", "TACO BELL, Bean Burrito"),
+        ("peanut brittle", "Candies, peanut brittle, prepared-from-recipe"),
+        ("rye crispbread", "Crackers, crispbread, rye"),
+        ("bouillabaisse", "Soup, bouillabaisse"),
+        ("bulgur wheat", "Bulgur, cooked"),
+        ("unsalted popcorn", "Snacks, popcorn, home-prepared, oil-popped, unsalted"),
+        ("ricotta, part skim", "Cheese, ricotta, part skim milk"),
+        ("prime rib", "Beef, rib eye roast, boneless, separable lean only, cooked, roasted"),
+        ("spare ribs", "Pork, fresh, spareribs, separable lean and fat, cooked, braised"),
+        ("dark chocolate 70%", "Chocolate, dark, 70-85% cacao solids"),
     ],
 )
 def test_what_people_say_beside_a_food(name: str, description: str) -> None:
@@ -263,6 +292,17 @@ def test_what_people_say_beside_a_food(name: str, description: str) -> None:
         ("brown bread", "Bread, white, made with brown rice flour"),
         ("barilla spaghetti", "Spaghetti, with meatballs in tomato sauce, canned"),
         ("shredded wheat", "Wheat, durum"),
+        ("flavored almonds", "Nuts, almonds, raw"),
+        ("condensed milk", "Milk, NFS"),
+        ("milk 1%", "Milk, NFS"),
+        ("1 cup 2% milk", "Milk, NFS"),
+        ("nutella", "NUTELLA DRESSING"),
+        ("pea milk", "Soup, pea, green, canned, prepared with equal volume milk"),
+        ("subway", "SUBWAY, meatball marinara sub on white bread (no toppings)"),
+        ("pizza hut pepperoni", "Pepperoni, NFS"),
+        ("poached salmon", "Fish, salmon, fried"),
+        ("kfc chicken", "KFC, Fried Chicken, ORIGINAL RECIPE, Skin and Breading"),
+        ("chicken thighs, skin on", "Chicken, skin (drumsticks and thighs), cooked, roasted"),
     ],
 )
 def test_what_is_said_beside_a_food_may_make_it_another(name: str, other: str) -> None:
@@ -349,7 +389,11 @@ def test_the_brand_of_a_branded_food_counts_as_said() -> None:
             "Chicken, thigh, meat and skin, roasted",
             "Chicken, thigh, meat only, roasted",
         ),
-        ("chicken thigh with skin", "Chicken, thigh, without skin, roasted", "Chicken thigh, skin"),
+        (
+            "chicken thigh with skin",
+            "Chicken, thigh, without skin, roasted",
+            "Chicken thigh, stewed, skin eaten",
+        ),
     ],
 )
 def test_what_is_to_be_absent_is_not_met_by_it(name: str, wrong: str, right: str) -> None:

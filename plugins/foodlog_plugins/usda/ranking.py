@@ -92,7 +92,7 @@ def _best(
     hits: Sequence[tuple[Record, Wanted, Sequence[Segment]]], byname: bool
 ) -> tuple[float, Record] | None:
     scored = (
-        (score - place * 0.04, hit)
+        (round(score - place * 0.04, 6), hit)
         for place, (hit, wanted, segments) in enumerate(hits)
         if plausible(hit) and (score := _score(wanted, segments, byname)) is not None
     )
@@ -187,9 +187,14 @@ def _byname(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
         named = core - ending - v.HARMLESS == wanted.required - v.HARMLESS
         if i == 0 and ending and named and not segment.rest:
             return _Place(0, 0, core)
-        if i in (1, 2) and core == wanted.required and segments[0].heads & v.KINDS_ALONE:
+        alone = i in (1, 2) and segments[0].heads & v.KINDS_ALONE and core <= wanted.required
+        if alone and wanted.head in segment.heads and wanted.required <= _cores(segments):
             return _Place(0, i, frozenset(segments[0].core))
     return None
+
+
+def _cores(segments: Sequence[Segment]) -> frozenset[str]:
+    return frozenset().union(*(s.core for s in segments))
 
 
 def _brand_named(wanted: Wanted, segments: Sequence[Segment], at: int) -> bool:
@@ -255,23 +260,35 @@ def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool
 
 def _renamed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool:
     """Whether such a word stands beside the name itself."""
-    said = frozenset().union(*(s.core for s in segments))
+    said = _cores(segments)
     aside = wanted.required - said
+    names = {word for word in wanted.required if not word.isdigit()}
     naming = {
         i
         for i, s in enumerate(segments)
-        if wanted.required & set(s.core) or aside & s.rest.difference(*s.aliases)
+        if names & set(s.core) or aside & s.rest.difference(*s.aliases)
     }
     harmless = wanted.asked | v.HARMLESS | _typical(wanted) | place.harmless
     if wanted.head in v.LEAVES:
         harmless |= {"leaf"}
     for i in naming | {place.anchor, place.named}:
+        if _loud_name(wanted, segments[i]):
+            continue
         unasked = set(segments[i].core) - segments[i].free - harmless
         if i != place.anchor and segments[place.anchor].heads & v.KINDS:
             unasked -= segments[i].partners
         if any(not word.isdigit() for word in unasked):
             return True
     return False
+
+
+def _loud_name(wanted: Wanted, segment: Segment) -> bool:
+    """Whether the food is a name of somebody's own behind plain words: "Chicken McNUGGETS"."""
+    return (
+        segment.core[-1:] == (wanted.head,)
+        and wanted.head in segment.loud - v.KNOWN
+        and segment.core[0] not in segment.loud
+    )
 
 
 def _ruled_out(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool:
@@ -283,7 +300,7 @@ def _ruled_out(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bo
         never -= v.PRODUCTS
     return any(
         (core := set(s.core)) & never - s.free
-        or (core in v.SCRAPS and not core & wanted.required)
+        or (core in v.SCRAPS and not core & (wanted.required - {"skin"} | {wanted.head}))
         or (alone and _company(wanted, s))
         for s in near
         if s is near[0] or not s.core or not v.CLASS_ENDINGS.issuperset(s.core)
@@ -314,15 +331,18 @@ def _state(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> str | 
 
 
 def _state_agrees(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool:
-    said = frozenset().union(*(s.core for s in segments))
+    said = _cores(segments)
     raw, cooked = bool(said & v.RAW), bool(said & v.COOKED)
     state = _state(wanted, segments, place)
     if state == "cooked":
+        if wanted.strict and "fried" in said - wanted.asked and "cooked" not in said:
+            return False
         usually_raw = wanted.strict and wanted.required & v.RAW_BY_DEFAULT
         return not said & v.STILL_RAW and (cooked or not (raw or usually_raw))
     if state == "raw" and wanted.strict:
         return raw or not (cooked or wanted.required & v.COOKED_BY_DEFAULT)
-    return not said & (v.RAW - {"raw"})
+    expected = {"raw", "uncooked"} if state == "raw" else {"raw"}
+    return not said & (v.RAW - expected - wanted.asked)
 
 
 def _preference(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> float:
@@ -338,7 +358,8 @@ def _preference(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> f
         score -= sum(_oddness(w) for w in segment.absent - wanted.absent)
     score -= 0.4 * _depth(wanted, segments)
     score += 1.2 * len(typical & said) + 2.0 * sum(_said(w, said) for w in wanted.optional)
-    score += 1.5 * bool({"nfs", "ns"} & said)
+    if not any(word.isdigit() for word in wanted.required):
+        score += 1.5 * bool({"nfs", "ns"} & said)
     if "lean" in wanted.asked:
         score += max((int(word) - 90 for word in said if word.isdigit()), default=0) / 5
     return score + _state_bonus(_state(wanted, segments, place), said)

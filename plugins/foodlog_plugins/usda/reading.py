@@ -1,7 +1,7 @@
 """Reading queries and descriptions: which words name the food, and which only describe it."""
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
@@ -19,6 +19,8 @@ _WHICH_VEGETABLES = re.compile(
     r" (in|ex)cluding carrots, broccoli, and(/or)? dark-green leafy", re.IGNORECASE
 )
 """A part of many survey descriptions that is about their vegetables, not another food."""
+_PERCENT = re.compile(r"(\d+)\s*%")
+"""No amount of a food, but its kind: "2% milk"."""
 _NUMBER = re.compile(r"\d+(g|kg|ml|cl|dl|l|oz|lb)?|one|two|three|four|five|six|dozen")
 
 
@@ -91,7 +93,7 @@ def readings(query: FoodQuery) -> Iterator[Wanted]:
     parts = [_tokens(" ".join(part)) for part in _parts(query.name[:_LONGEST_NAME])]
     words, absent, lacking = _denials(_meant([word for part in parts for word in part]))
     content = [w for w in words if w not in v.STOP | v.DENIALS]
-    states = [w for w in content if w in v.RAW or w in v.SOFT_METHODS]
+    states = [w for w in content if w in v.STATES]
     front = _first_food(parts) if len(parts) > 1 else words
     named = _named([w for w in [*front[:1], *_before_link(front[1:])] if w in content], states)
     if not named or _no_food(named):
@@ -118,13 +120,13 @@ def _wanted(
     """With the last of the words ``named`` as the food."""
     content = frozenset(words) - v.STOP - v.DENIALS
     head, kind = _head(named)
-    optional = _unneeded(content, named, head).union(states, kind)
+    optional = _unneeded(content, named, head).union(states, kind, v.FLAVORED & {*words[1:]})
     bases = v.BASES.get(head, frozenset())
     bases = bases - v.DISHWARE | kind if kind else bases
     if head in v.PARTS:
         bases = bases.union(named[:-1], *(v.BASES.get(w, ()) for w in named))
     required = content - optional - kind
-    state, strict = _wanted_state(query, states, [head, *bases, *required])
+    state, strict = _wanted_state(query, states, head, bases | required)
     pairs = {a + b: (a, b) for a, b in pairwise(words)}
     both = _both(words, head) & required
     return Wanted(required, head, bases, optional, state, pairs, strict, absent, lacking, both=both)
@@ -139,12 +141,13 @@ def _both(words: Sequence[str], head: str) -> frozenset[str]:
 
 def _parts(name: str) -> list[list[str]]:
     """The words between commas, without an amount; of several names of a food the first."""
-    parts = [normalise(part).split() for part in name.split(",")]
+    marked = _PERCENT.sub(r"percent\1", name)
+    parts = [normalise(part).split() for part in marked.split(",")]
     parts = [[_spelled(word) for word in part] for part in parts if part]
     if not parts:
         return []
-    if not re.match(r"[\d.,\s]*%", name):
-        parts[0] = _unmeasured(parts[0])
+    parts[0] = _unmeasured(parts[0])
+    parts = [[word.removeprefix("percent") for word in part] for part in parts]
     return parts[:1] if _same_food([_tokens(" ".join(part)) for part in parts]) else parts
 
 
@@ -265,7 +268,9 @@ def _no_food(named: Sequence[str]) -> bool:
     *others, last = named
     if last in v.DISHWARE and others and others[-1] not in v.SERVED_IN_DISHES:
         return False
-    if last in v.NOT_FOOD | v.HARD_METHODS or v.ADJECTIVES.issuperset(named):
+    if last in v.NOT_FOOD | v.HARD_METHODS or any(
+        said.issuperset(named) for said in (v.ADJECTIVES, v.RESTAURANTS)
+    ):
         return True
     return not others and last in v.LIVE_ANIMALS | (v.PARTS - v.BASES.keys())
 
@@ -281,17 +286,17 @@ def _unneeded(content: frozenset[str], named: Sequence[str], head: str) -> froze
 
 
 def _wanted_state(
-    query: FoodQuery, states: Sequence[str], foods: Iterable[str]
+    query: FoodQuery, states: Sequence[str], head: str, others: frozenset[str]
 ) -> tuple[str | None, bool]:
-    """``foods``: the head first, which decides where it is known."""
+    """The state asked for, else the one the head is eaten in, else the other foods."""
     if query.state in {"raw", "cooked"}:
         return query.state, True
     if states:
         return ("raw" if states[0] in v.RAW else "cooked"), True
-    for food in foods:
-        if food in v.COOKED_BY_DEFAULT:
+    for foods in (frozenset([head]), others):
+        if foods & v.COOKED_BY_DEFAULT:
             return "cooked", False
-        if food in v.RAW_BY_DEFAULT:
+        if foods & v.RAW_BY_DEFAULT:
             return "raw", False
     return None, False
 
@@ -363,10 +368,11 @@ def _segment(text: str, wanted: Wanted, shouting: bool) -> Segment | None:
     words = [*made, *(w for w in words[len(made) :] if w not in v.DESCRIBING)]
     food = [w for w in core if w not in v.STOP]
     aliases = tuple(frozenset(_tokens(name)) for name in inside)
+    packed_in = core if core[-1:] == ["pack"] else ()
     return Segment(
         core=tuple(food),
         heads=_heads(core),
-        free=frozenset(_beside("or", core, asked)),
+        free=frozenset(_beside("or", core, asked)).union(packed_in),
         partners=frozenset(_beside("and", core, asked)),
         rest=frozenset(words[len(core) :]).union(*aliases) - v.STOP,
         aliases=tuple(names - v.INCLUDING for names in aliases),

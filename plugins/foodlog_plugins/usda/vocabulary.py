@@ -208,6 +208,18 @@ SYNONYMS = _phrases("""
     vegetable stock = vegetable broth
     california roll = california sushi roll
     collard green = collard
+    flavour = flavor
+    cole slaw = coleslaw
+    spare rib = sparerib
+    zest = peel
+    tartare sauce = tartar sauce
+    agave nectar = agave syrup
+    egg fried rice = fried rice
+    kebab = kabob
+    bourguignon = burgundy
+    gummy bear = gummy candy
+    creme caramel = flan
+    flavoured = flavored
 """)
 """Other words for the same; the right side is what FoodData Central says."""
 for _meat in ("beef", "pork", "lamb", "veal", "chicken", "turkey"):
@@ -218,6 +230,9 @@ for _meat in ("beef", "pork", "lamb", "veal", "chicken", "turkey"):
     """)
 for _spice in ("cinnamon", "mustard", "ginger", "turmeric", "cumin", "coriander", "nutmeg"):
     SYNONYMS |= _phrases(f"{_spice} powder = ground {_spice}")
+SYNONYMS |= _phrases(
+    "\n".join(f"{name} crumble = {name} crisp" for name in ("apple", "cherry", "peach", "rhubarb"))
+)
 SYNONYMS |= _phrases(
     "\n".join(f"roast {name} = roasted {name}" for name in ("duck", "goose", "potato"))
 )
@@ -256,6 +271,11 @@ COMPOUNDS = _phrases("""
     soft boiled = boiled
     dry roasted = roasted
     oil roasted = roasted
+    oil popped = popped
+    part skim = partskim
+    part skim milk = partskim
+    taco bell = tacobell
+    pizza hut = pizzahut
     dry heat = cooked
     moist heat = cooked
     pan fried = fried
@@ -292,6 +312,7 @@ COMPOUNDS = _phrases("""
     well done = done
     whole grain = wholegrain
     medium rare = rare
+    ready to eat = ready
 """)
 """Words that mean something else together than apart, made one; for comparing only."""
 
@@ -328,8 +349,13 @@ FILLERS = _words(
     " fillet filet grated shredded crumbled crispy rare done ripe seedless peeled wild halved"
     " pitted shelled deveined added toasty mushy leftover range half natural pure real classic"
     " thick thin cut size jumbo spicy mild sharp deli traditional delicious healthy best good nice"
+    " minced beaten crushed cubed cored trimmed melted softened thawed rinsed packed washed divided"
+    " quartered julienned torn taste garnish optional ready freshly finely thinly roughly coarsely"
+    " lightly"
 )
 """Words of a query a record need not have."""
+FLAVORED = _words("flavor flavored")
+"""Behind another word of a query they say nothing: "vanilla flavored yogurt"."""
 UNSAID = _table("""
     tomato: cherry plum vine heirloom beefsteak
     apple: gala fuji honeycrisp braeburn
@@ -347,7 +373,7 @@ UNSAID = _table("""
     chicken turkey duck: whole
     orange: blood navel valencia
     oil: extra virgin pressed
-    brownie: chocolate
+    brownie: chocolate fudge
     beer: lager pilsner draft draught
     yogurt: live set
     mustard: english
@@ -363,7 +389,8 @@ UNSAID = _table("""
     sausage: breakfast
     oat: steel cut rolled
     wing: buffalo
-    jam jelly: strawberry raspberry blueberry blackberry grape apricot cherry peach orange
+    jam jelly sorbet: strawberry raspberry blueberry blackberry grape apricot cherry peach orange
+    sorbet chutney: mango lemon
 """)
 """Varieties so alike that any record of the food will do."""
 NOT_FOOD = _words(
@@ -390,6 +417,8 @@ SOFT_METHODS = _words(
     "cooked boiled baked roasted grilled broiled braised stewed steamed poached sauteed microwaved"
 )
 """Asked for, any way of cooking without frying will do; the one asked for is preferred."""
+STATES = RAW - {"condensed"} | SOFT_METHODS
+"""Of a query; condensed milk is no state of milk."""
 HARD_METHODS = _words("fried scrambled mashed smoked dried canned pickled breaded toasted frozen")
 
 COOKED_BY_DEFAULT = _words(
@@ -398,7 +427,7 @@ COOKED_BY_DEFAULT = _words(
     " lobster scallop mussel clam squid rice pasta spaghetti macaroni noodle quinoa couscous"
     " bulgur barley millet lentil bean chickpea potato sweetpotato yam oat oatmeal grit polenta"
     " edamame pumpkin brisket sirloin tenderloin loin hamburger patty meatball pancake lasagna"
-    " split quail rabbit venison bison octopus oyster"
+    " soybean split quail rabbit venison bison octopus oyster"
 )
 RAW_BY_DEFAULT = _words(
     "apple apricot arugula avocado banana berry blackberry blueberry cantaloupe cherry cucumber"
@@ -449,7 +478,8 @@ NAMED_KINDS = _table("""
     bread: naan pita focaccia cornbread chapati roti paratha
     cooky: brownie macaroon gingersnap shortbread
     candy: chocolate caramel fudge toffee marshmallow gumdrop nougat truffle lollipop
-    candy: milk bar licorice jellybean
+    candy: milk bar licorice jellybean brittle halavah praline butterscotch taffy
+    wheat: bulgur
     bean: chickpea edamame
     coffee: espresso latte cappuccino mocha americano macchiato
     onion: scallion shallot
@@ -484,12 +514,14 @@ NAMED_KINDS = _table("""
     dip: guacamole hummus salsa tzatziki
 """)
 """X in "X, Y" for the Y that are an X; of others the X is made with Y, or for it."""
-KINDS_ALONE = _words("cheese bread cracker roll seaweed sausage noodle wine lettuce mushroom sauce")
+KINDS_ALONE = _words(
+    "cheese bread cracker roll seaweed sausage noodle wine lettuce mushroom sauce soup"
+)
 """X in "X, Y", where Y is an X if no record is headed by Y alone."""
 VARIED = RAW_BY_DEFAULT | {"potato", "rice", "bean", "wine"}
 """Foods with varieties that have names of their own: "Apples, raw, granny smith"."""
 SHAPES = _words(
-    "stick strip leaf head wedge floret half cube chunk sprig spear pod thread"
+    "stick strip leaf head heart wedge floret half cube chunk sprig spear pod thread"
     " stalk bulb clove cob ear"
 )
 """May stand beside a fruit, vegetable or herb without making it another food."""
@@ -498,14 +530,14 @@ LEAVES = _words(
     " rosemary thyme sage oregano dill tarragon chervil marjoram peppermint spearmint watercress"
 )
 """Plants whose leaves are what is eaten."""
-SHAPED = _words("cinnamon corn peach pickle")
+SHAPED = _words("cinnamon corn peach pickle artichoke palm")
 ALWAYS_SHAPES = _words("sprig spear pod thread floret stalk bulb")
 """No food but by the plant they are of."""
-CLASS_ENDINGS = _words("sandwich pastry dessert dressing casserole")
+CLASS_ENDINGS = _words("sandwich pastry dessert casserole")
 """May follow a name that is no food by itself: a "Gyro sandwich" is a gyro."""
 BRAND_WORDS = _words(
     "original classic bar candy cereal bite size brand drink cooky cup milk chocolate"
-    " caramel regular square"
+    " caramel regular square wafer"
 )
 """May stand beside a brand without making it another product."""
 BRANDS = _words(
@@ -514,10 +546,12 @@ BRANDS = _words(
     " jif skippy tostito lay lays ruffle ragu prego tyson perdue hormel oscar mayer sabra silk"
     " alpro oatly pepperidge cadbury bertolli nabisco post cheerio general mill uncle bens walker"
     " benjerry burgerking frito birdseye hovis kerrygold lurpak kikkoman mccormick folger"
-    " nescafe lipton"
+    " nescafe lipton tacobell pizzahut"
 )
 """In front of a plain food they say who makes it; any record of the food will do."""
-RESTAURANTS = _words("burgerking domino popeye kfc mcdonald wendy subway starbucks")
+RESTAURANTS = _words(
+    "burgerking domino popeye kfc mcdonald wendy subway starbucks tacobell pizzahut"
+)
 """Of these, those whose food is a dish: "subway tuna" is no tuna."""
 COOKED_KINDS = _words("fish crustacean mollusk shellfish game")
 NAMES_OF_OTHERS = _words("goat blue american swiss acorn butternut boston milk bar")
@@ -525,7 +559,7 @@ NAMES_OF_OTHERS = _words("goat blue american swiss acorn butternut boston milk b
 NAMED_KINDS["candy"] -= {"milk", "bar"}
 PARTS = _words(
     "breast thigh wing leg drumstick loin tenderloin rib chop fillet filet steak roast shank"
-    " belly brisket sirloin chuck shoulder flank white yolk round cutlet ground"
+    " belly brisket sirloin chuck shoulder flank white yolk round cutlet ground sparerib"
 )
 """Names that need an animal, said or understood."""
 BASES = _table("""
@@ -536,6 +570,7 @@ BASES = _table("""
     flour: wheat
     brisket sirloin chuck flank: beef
     rib: beef pork
+    sparerib: pork
     chop: pork lamb
     wing drumstick: chicken
     tenderloin loin: beef pork
@@ -595,7 +630,7 @@ PLAIN = _words(
     " bottled mixed species atlantic eastern table generic topping tap water not eaten fat"
     " no recipe home bottle deli slice sliced white boneless skinless bone choice select broiled"
     " roasted grilled as nsf family smooth chunky creamy black brown restaurant original soft hard"
-    " lump thick piece hot single brewed wholegrain"
+    " lump thick piece hot single brewed wholegrain eye"
 )
 """Words that hardly make a food another."""
 ODD = _words(
@@ -643,6 +678,7 @@ DRIED = _words("dried dry")
 SCRAPS = (
     {"skin"},
     {"skin", "only"},
+    {"skin", "breading"},
     {"separable", "fat"},
     {"back"},
 )
@@ -651,7 +687,8 @@ QUALIFIERS = _words("summer winter sweet ns")
 """May stand between a kind and its name: "Squash, summer, zucchini"."""
 HARMLESS = PLAIN | PARTS | COOKED | GENERIC_ENDINGS | QUALIFIERS
 """Words beside a name that leave the food what it is."""
-SIMPLE = COOKED_BY_DEFAULT | RAW_BY_DEFAULT | _words("pea corn milk coffee tea egg asparagus beet")
+SIMPLE = COOKED_BY_DEFAULT | RAW_BY_DEFAULT
+SIMPLE |= _words("pea corn milk coffee tea egg asparagus beet pepperoni")
 SIMPLE -= _words("lasagna hamburger patty meatball pancake sausage oatmeal")
 """Foods that another one beside makes a dish: "rice with raisins"."""
 DESCRIBING = _words(
@@ -660,7 +697,9 @@ DESCRIBING = _words(
     " vanilla crunchy creamy smooth cultured sweet orange pink skinless boneless"
     " sodium salt extra virgin spice"
 )
-TRAILING = (FILLERS | GENERIC_ENDINGS | HARD_METHODS | DESCRIBING) - _words("nut seed orange salt")
+TRAILING = (FILLERS | FLAVORED | GENERIC_ENDINGS | HARD_METHODS | DESCRIBING) - _words(
+    "nut seed orange salt"
+)
 """Words of a query that may follow the noun."""
 KINDS_BEHIND = _table("""
     bread pasta flour tortilla bagel cracker: wheat rye wholegrain
@@ -675,9 +714,9 @@ NOUNS = _table("""
     grain: whole
 """)
 """Words that describe, but behind these are the food."""
-ADJECTIVES = (FILLERS | PLAIN | QUALIFIERS | DESCRIBING | {"beverage", "sweetener"}) - _words(
-    "cherry water salt meat seed fruit mix orange"
-)
+ADJECTIVES = (
+    FILLERS | FLAVORED | PLAIN | QUALIFIERS | DESCRIBING | {"beverage", "sweetener"}
+) - _words("cherry water salt meat seed fruit mix orange")
 """Words that alone name no food."""
 
 TYPICAL = _table("""
@@ -727,6 +766,7 @@ TYPICAL = _table("""
     vegetable: mixed
     flour: wheat white purpose
     pickle: dill
+    pretzel: hard
     salad: mayonnaise
 """)
 ALTERNATIVES = _table("""
