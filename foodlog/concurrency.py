@@ -155,6 +155,12 @@ request_deadline: ContextVar[Deadline | None] = ContextVar("request_deadline", d
 that a provider may read it wherever it works. What is begun may end later."""
 
 
+def request_left(otherwise: float) -> float:
+    """Seconds until the deadline of the request that is served; ``otherwise`` where none is."""
+    deadline = request_deadline.get()
+    return otherwise if deadline is None else deadline.left()
+
+
 class CircuitBreaker:
     """Stops asking a provider that keeps failing; lets one call through to see if it is back.
 

@@ -19,10 +19,8 @@ from foodlog.worker import Worker, now
 
 BODY_SECONDS = 300.0
 """How long a request's body may take to arrive."""
-GRACE = 2.0
-"""Seconds after its request's deadline for which an analysis is still waited for."""
-QUICK_SECONDS = 15.0
-"""How long storage may take to answer."""
+QUICK_SECONDS = 12.0
+"""How long storage may take to answer; clients give up after 15."""
 
 
 def routes(config: Config, worker: Worker) -> list[tuple[str, Any]]:
@@ -74,7 +72,6 @@ def _desk(config: Config, worker: Worker, single: User | None) -> Desk:
             analyses=worker.pools.analyses,
             passwords=worker.pools.passwords,
             seconds=QUICK_SECONDS,
-            grace=GRACE,
         ),
     )
 

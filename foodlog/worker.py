@@ -11,7 +11,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from foodlog import dishes
-from foodlog.concurrency import CircuitBreaker, Deadline, Guard, Pool, request_deadline
+from foodlog.concurrency import CircuitBreaker, Deadline, Guard, Pool, request_left
 from foodlog.config import Config
 from foodlog.dishes import Dishes
 from foodlog.errors import ConfigError, Overloaded
@@ -116,8 +116,8 @@ class Pipeline:
 
     def deadline(self) -> Deadline:
         """The time an analysis has, from now on: all its request has left but the reserve."""
-        request, rules = request_deadline.get(), self._config.prediction
-        return Deadline((request.left() if request else rules.deadline) - rules.reserve)
+        rules = self._config.prediction
+        return Deadline(request_left(rules.deadline) - rules.reserve)
 
     def close(self) -> None:
         """Let the threads end and close the providers."""

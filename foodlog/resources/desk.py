@@ -24,4 +24,4 @@ class Desk:
 
     async def user_or_none(self, req: asgi.Request) -> User | None:
         """The same; None without a token where that is allowed."""
-        return await self.workers.quick(self.users.optional, bearer(req))
+        return await self.workers.timely(self.users.optional, bearer(req))

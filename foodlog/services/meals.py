@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from foodlog.concurrency import Deadline, Pool
+from foodlog.concurrency import Deadline, Pool, request_left
 from foodlog.errors import (
     ClientError,
     NotFound,
@@ -27,9 +27,6 @@ from foodlog.services.analysis import Analysis, Analyst, Finding
 from foodlog.signing import derived_id, fingerprint
 
 logger = logging.getLogger(__name__)
-
-PATIENCE = 1.0
-"""Seconds for which a photo is waited for when the deadline is spent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +70,6 @@ class MealLog:
         self._clock = clock
         self._ids = ids
         self._on_logged = on_logged
-        self._patience = PATIENCE
 
     def predict(
         self, user: User | None, photo: Photo, details: Details, key: str | None, deadline: Deadline
@@ -154,7 +150,7 @@ class MealLog:
         putting = self._side.submit(self._put, photo_key, photo)
         try:
             analysis = self._analyst.nutrition(finding, photo, deadline)
-            putting.result(max(deadline.left(), self._patience))
+            putting.result(request_left(deadline.left()))
             meal = compose(meal_id, user, photo, details, finding, analysis, self._clock())
         except BaseException as error:
             self._discard(photo_key, putting)

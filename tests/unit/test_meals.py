@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from foodlog.concurrency import Deadline, Pool
+from foodlog.concurrency import Deadline, Pool, request_deadline
 from foodlog.errors import (
     NotFound,
     Overloaded,
@@ -311,12 +311,24 @@ def test_a_failed_photo_leaves_no_row(world, photo):
 
 def test_a_photo_that_is_stored_too_late_is_deleted_as_soon_as_it_is_there(world, photo):
     world.photos.gate = threading.Event()
-    world.log._patience = 0.01
     with pytest.raises(ProviderTimeout):
         world.predict(photo, seconds=0)
     world.photos.gate.set()
     eventually_empty(world)
     assert world.rows() == []
+
+
+def test_a_photo_has_until_its_requests_deadline_though_the_analysis_has_used_up_its_own(
+    world, photo
+):
+    world.photos.gate = threading.Event()
+    before = request_deadline.set(Deadline(30))
+    opening = threading.Timer(0.01, world.photos.gate.set)
+    opening.start()
+    meal = world.predict(photo, seconds=0)
+    opening.join()
+    request_deadline.reset(before)
+    assert world.keys() == [meal.photo_key]
 
 
 def eventually_empty(world):

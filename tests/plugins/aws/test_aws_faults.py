@@ -301,7 +301,7 @@ def test_what_must_be_cleaned_up_is_tried_once_though_the_time_is_over(
 ) -> None:
     faulty = on_moto(attempts=3)
     fault = Fault(faulty, {3: "throttled"})
-    time_left(0)
+    time_left(3)
     assert attempt(logs.over(faulty), photo, "key") is None
     assert fault.calls == ["GetItem", "PutObject", "PutItem", "GetItem", "DeleteObject"]
     assert state(storage) == ([], [], [])
