@@ -13,7 +13,7 @@ from botocore.httpsession import URLLib3Session
 
 from foodlog_plugins.aws_storage import AwsStorage
 
-KINDS = ("throttled", "timed out", "answer lost", "late", "late, broken")
+KINDS = ("throttled", "timed out", "answer lost", "answer cut", "late", "late, broken")
 
 
 def clients(storage: AwsStorage) -> tuple[Any, Any]:
@@ -35,8 +35,9 @@ def counted(storage: AwsStorage) -> Counter[str]:
 class Fault:
     """Lets calls of a storage fail: by their number (from 1), or all of them.
 
-    "answer lost": it was done. "late": it is done when :meth:`land` is called; "late, broken":
-    it is, too, and the answer is a 500. ``calls``: how many there were since ``script`` was set
+    "answer lost": it was done; "answer cut": half of the answer's body comes, if it has one.
+    "late": it is done when :meth:`land` is called; "late, broken": it is, too, and the answer is a
+    500. ``calls``: how many there were since ``script`` was set
     by :meth:`start`; each try is one.
     """
 
@@ -65,8 +66,11 @@ class Fault:
             return throttled(request.url, event_name)
         if kind == "unreachable":
             raise EndpointConnectionError(endpoint_url=request.url)
-        if kind == "answer lost":
-            URLLib3Session().send(request)
+        if kind.startswith("answer"):
+            answer = URLLib3Session().send(request)
+        if kind == "answer cut" and answer.content:
+            half = Raw(answer.content[: len(answer.content) // 2])
+            return AWSResponse(request.url, answer.status_code, answer.headers, half)
         if kind.startswith("late"):
             self._late.append(request)
         if kind.endswith("broken"):

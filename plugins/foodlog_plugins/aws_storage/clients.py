@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError
 
 from foodlog.concurrency import request_deadline
 from foodlog.errors import ProviderError
-from foodlog_plugins.aws_storage.errors import note_doubt
+from foodlog_plugins.aws_storage.errors import note_doubt, require_whole
 
 
 class Clients:
@@ -49,6 +49,7 @@ class Clients:
             after_each_try = f"needs-retry.{client.meta.service_model.service_name}"
             client.meta.events.register_first(after_each_try, _in_time(longest_try))
             client.meta.events.register_first(after_each_try, note_doubt)
+        self.dynamodb.meta.events.register("before-parse.dynamodb", require_whole)
         self.region = self.dynamodb.meta.region_name
         self.partition = self._session.get_partition_for_region(self.region)
 

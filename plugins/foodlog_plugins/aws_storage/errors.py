@@ -1,18 +1,21 @@
 """What the SDK raises, said as FoodLog's own errors: in sentences that name the way out."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import orjson
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
     CredentialRetrievalError,
+    IncompleteReadError,
     NoCredentialsError,
     PartialCredentialsError,
     ReadTimeoutError,
+    ResponseStreamingError,
     TokenRetrievalError,
 )
 
@@ -61,6 +64,7 @@ NO_CREDENTIALS = (
     "There are no usable AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
     "AWS_PROFILE, or give the machine a role."
 )
+BROKEN_OFF = (ConnectionClosedError, IncompleteReadError, ResponseStreamingError)
 DOUBT = "MayStillBeDone"
 RETRY_AFTER = 1.0
 """Seconds; the SDK has already waited and tried again before anything gets here."""
@@ -90,7 +94,7 @@ def aws_errors(service: str, resource: str) -> Iterator[None]:
         raise refusal(error, service, resource) from error
     except (ConnectTimeoutError, ReadTimeoutError) as error:
         raise ProviderTimeout(f"{resource} did not answer in time.") from error
-    except ConnectionClosedError as error:  # as after a time-out, it may still be done
+    except BROKEN_OFF as error:  # as after a time-out, it may still be done
         raise ProviderTimeout(f"{resource} broke the connection off before it answered.") from error
     except (
         NoCredentialsError,
@@ -136,6 +140,22 @@ def note_doubt(response: Any, request_dict: Any, **_: Any) -> None:
     context[DOUBT] = unknown or context.get(DOUBT, False)
     if response is not None:
         response[1].setdefault("ResponseMetadata", {})[DOUBT] = context[DOUBT]
+
+
+def require_whole(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Take a success whose body is no JSON object for a connection that broke off.
+
+    A handler of the SDK's event ``before-parse`` of DynamoDB. The SDK takes what it cannot read for
+    an object without members: to FoodLog a row that is not there, or one that is stored.
+    """
+    if response_dict["status_code"] < 300 and not _is_object(response_dict["body"]):
+        raise ConnectionClosedError(endpoint_url="DynamoDB")
+
+
+def _is_object(body: bytes) -> bool:
+    with suppress(orjson.JSONDecodeError):
+        return isinstance(orjson.loads(body), dict)
+    return False
 
 
 def _may_still_be_done(error: ClientError) -> bool:

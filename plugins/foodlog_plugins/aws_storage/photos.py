@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ class S3Photos(PhotoStore):
                 if code_of(error) == "NoSuchKey":
                     return None
                 raise
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 if answer["ContentLength"] > MOST_BYTES:
                     raise ProviderError(f"{self._resource}: an object is too large for a photo.")
                 return body.read(), answer["ContentType"]

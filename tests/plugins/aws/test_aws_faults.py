@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
-from aws_calls import KINDS, Fault
+from aws_calls import KINDS, Fault, Raw
+from botocore.awsrequest import AWSResponse
 from botocore.retries.standard import ExponentialBackoff
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
+from urllib3.response import HTTPResponse
 
 from foodlog.concurrency import Deadline, Pool, request_deadline
 from foodlog.errors import ProviderError, ProviderTimeout
@@ -89,8 +93,10 @@ ANN = User(id="ann", email="ann@example.com", created_at=NOON, password_hash="h"
 ALONE = [{number: kind} for number in (1, 2, 3) for kind in KINDS]
 """Faults at: is it there already, photo, row."""
 OF_PHOTO_AND_DELETION = [{2: first, 3: kind} for first in ("throttled", "late") for kind in KINDS]
+OF_READING = ("throttled", "timed out", "answer cut")
+"""What may happen to a call that changes nothing."""
 OF_ROW_AND_READING = [
-    {3: first, 4: kind} for first in ("throttled", "answer lost", "late") for kind in KINDS[:2]
+    {3: first, 4: kind} for first in ("throttled", "answer lost", "late") for kind in OF_READING
 ]
 OF_ROW_AND_DELETION = [{3: "throttled", 5: kind} for kind in KINDS]
 OF_TWO_TRIES = [
@@ -115,7 +121,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         (OF_PHOTO_AND_DELETION, 1, {"PutObject", "DeleteObject"}),
         (OF_ROW_AND_READING, 1, {"PutItem", "GetItem"}),
         (OF_ROW_AND_DELETION, 1, {"PutItem", "DeleteObject"}),
-        (OF_TWO_TRIES, 2, {"PutItem"}),
+        (OF_TWO_TRIES, 2, {"PutItem", "GetItem"}),  # an answer that was cut is not tried again
     ],
 )
 def test_logging_a_meal_survives_faults_at_any_call(
@@ -250,6 +256,39 @@ def test_throttling_says_when_to_come_back(on_moto: Make, storage: AwsStorage) -
         faulty.meals.get("1")
     assert caught.value.status == 503
     assert caught.value.retry_after == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b'{"Item":{"email":{"S":"ann"}', b"<html>", b"[]", b"null"]
+)
+def test_an_answer_that_is_none_is_not_taken_for_one_that_nothing_is_there(
+    on_moto: Make, storage: AwsStorage, answer: bytes
+) -> None:
+    faulty = on_moto()
+
+    def answered(request: Any, **_: Any) -> AWSResponse:
+        return AWSResponse(request.url, 200, {}, Raw(answer))
+
+    faulty.clients.dynamodb.meta.events.register("before-send", answered)
+    for call in (
+        lambda: faulty.users.get(USER.email),
+        lambda: faulty.users.add(USER),
+        lambda: faulty.meals.add(MEAL),
+        lambda: faulty.meals.list("ann", limit=1),
+        lambda: [*faulty.meals.scan()],
+    ):
+        with pytest.raises(ProviderTimeout, match="before it answered"):
+            call()
+
+
+@pytest.mark.parametrize("error", [ReadTimeoutError(Any, "", ""), ProtocolError("broken")])
+def test_a_photo_whose_bytes_stop_coming_is_a_time_out(
+    on_moto: Make, storage: AwsStorage, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    storage.photos.put(KEY, b"1234", "image/jpeg")
+    monkeypatch.setattr(HTTPResponse, "read", Mock(side_effect=error))
+    with pytest.raises(ProviderTimeout):
+        storage.photos.get(KEY)
 
 
 def test_a_time_out_is_a_504(on_moto: Make, storage: AwsStorage) -> None:
