@@ -31,6 +31,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+FAIR_CHANCE = 1.0
+"""Seconds that are always enough for a provider to be blamed for its silence."""
+NEARLY_ALL = 0.9
+"""Of a time-out: some is kept for handing over what there is, some goes by before a call begins."""
 LONGEST_PAUSE = 3600.0
 """Seconds a breaker stays open at most, whatever the provider asks for."""
 
@@ -159,6 +163,15 @@ def request_left(otherwise: float) -> float:
     """Seconds until the deadline of the request that is served; ``otherwise`` where none is."""
     deadline = request_deadline.get()
     return otherwise if deadline is None else deadline.left()
+
+
+def is_fair(seconds: float, own: float | None) -> bool:
+    """Whether a provider that got ``seconds`` can be blamed for its silence.
+
+    ``own``: its own time-out, if it has one. With less than nearly all of it, and less than
+    :data:`FAIR_CHANCE`, those before it used up the time.
+    """
+    return seconds >= min(FAIR_CHANCE, NEARLY_ALL * (own or FAIR_CHANCE))
 
 
 class CircuitBreaker:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from foodlog.concurrency import Deadline, Guard
+from foodlog.concurrency import Deadline, Guard, is_fair
 from foodlog.dishes import Dish, Dishes, normalise
 from foodlog.errors import Declined, PartialAnswer, ProviderError, Rejected
 from foodlog.models import (
@@ -34,9 +34,6 @@ LAST_CHANCE = 0.2
 """Seconds a local provider gets even when the deadline is spent."""
 OWN_SHARE = 0.95
 """Of that time is told to the provider, so that it can still hand over what it has."""
-FAIR_CHANCE = 1.0
-"""Seconds, or its own time-out if shorter, from which a provider can be blamed for its silence:
-with less, those before it used up the time."""
 REASON_LENGTH = 200
 """Characters kept of why a provider failed."""
 KNOWN_SHARE = 0.5
@@ -58,7 +55,7 @@ class Asked(Generic[P]):
         """
         own = self.provider.options.get("timeout")
         timeout = min(own, deadline.left()) if own else max(deadline.left(), LAST_CHANCE)
-        fair = timeout >= min(own or FAIR_CHANCE, FAIR_CHANCE)
+        fair = is_fair(timeout, own)
         return self.guard.call(method, *args, OWN_SHARE * timeout, timeout=timeout, fair=fair)
 
 

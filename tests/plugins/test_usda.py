@@ -423,6 +423,18 @@ def test_failing_searches_are_given_up_and_pinned_foods_still_answered(
     assert "failed repeatedly" in str(partial.value)
 
 
+def test_hanging_searches_are_given_up_though_the_time_out_is_short(
+    make: Callable[..., Usda], stub: FDCStub
+) -> None:
+    usda = make(timeout=0.3)
+    ask(usda, 1, timeout=0.95 * 0.3)
+    stub.always(Reply(delay=60))
+    for name in ("milk", "samosa", "honey", "banana", "tiramisu"):
+        with pytest.raises(PartialAnswer):
+            ask(usda, 1, name, timeout=0.95 * 0.3)
+    assert paths(stub).count("/foods/search") == 3
+
+
 def test_pinned_foods_that_failed_are_not_searched_for(usda: Usda, stub: FDCStub) -> None:
     stub.script(stub.FAILURES["error"])
     failure(usda, 1)
@@ -438,7 +450,7 @@ def test_the_last_requests_are_kept_for_pinned_foods(usda: Usda, stub: FDCStub) 
 
 def test_searches_begin_again_once_enough_is_left(stub: FDCStub) -> None:
     now = [0.0]
-    client = Client(stub.url, Secret(KEY), 1, clock=lambda: now[0])
+    client = Client(stub.url, Secret(KEY), 1, 5, clock=lambda: now[0])
     stub.remaining = 10
     client.foods([1], 5)
     assert not client.may_search

@@ -94,7 +94,9 @@ class Usda(NutritionSource):
         from foodlog_plugins.usda.reading import search_text
 
         self._choose_from, self._search_text = choose_from, search_text
-        self._client = Client(options["url"], options["api_key"], context.threads * WIDTH)
+        self._client = Client(
+            options["url"], options["api_key"], context.threads * WIDTH, options["timeout"]
+        )
         self._cache: Cache[Record | None] = Cache(options["cache_size"], options["cache_ttl"])
         # As many threads as all look-ups together can use, so that none waits for another's.
         self._pool = Pool("usda-fan-out", context.threads * (WIDTH - 1))

@@ -5,7 +5,7 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from foodlog.concurrency import CircuitBreaker
+from foodlog.concurrency import CircuitBreaker, is_fair
 from foodlog.errors import ProviderError, ProviderTimeout
 from foodlog.options import Secret
 from foodlog.upstream import Answer, Upstream
@@ -13,8 +13,6 @@ from foodlog_plugins.usda.parsing import NUTRIENT_NUMBERS, Record, parse_foods, 
 
 MAX_IDS = 20
 """Ids FoodData Central takes in one request."""
-FAIR_CHANCE = 1.0
-"""Seconds from which a search can be blamed for its silence."""
 SEARCH_RESERVE = 0.05
 """Share of the hourly requests kept for pinned foods: below it no search is made."""
 _LIMIT = 1000
@@ -36,8 +34,15 @@ class Client:
     ``retry_after``, a key or setting that is wrong is ``permanent``."""
 
     def __init__(
-        self, url: str, key: Secret, threads: int, clock: Callable[[], float] = monotonic
+        self,
+        url: str,
+        key: Secret,
+        threads: int,
+        timeout: float,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
+        """``timeout``: the longest a question is ever given, in seconds."""
+        self._timeout = timeout
         self._upstream = Upstream(
             "usda", url.rstrip("/"), threads=threads, headers={"X-Api-Key": key}
         )
@@ -71,10 +76,10 @@ class Client:
         try:
             hits = parse_search(self._body(self._ask("/foods/search", question, timeout)))
         except ProviderError as error:
-            if isinstance(error, ProviderTimeout) and timeout < FAIR_CHANCE:
-                self._searches.released(era)
-            else:
+            if is_fair(timeout, self._timeout) or not isinstance(error, ProviderTimeout):
                 self._searches.failed(era, error.retry_after)
+            else:
+                self._searches.released(era)
             raise
         self._searches.succeeded(era)
         return hits
