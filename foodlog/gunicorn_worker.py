@@ -30,6 +30,8 @@ brings."""
 HEAD_SECONDS = 30.0
 """How long a request's head may take to arrive, and a new connection to begin one."""
 _NO_MORE = b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+NEXT_TRY = 1.0
+"""Seconds until a worker that could not take another's place is itself replaced."""
 LAST_CALL = 1.0
 """Seconds in which connections that are open may still begin a request."""
 CLOSING = 4.0
@@ -153,6 +155,13 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         self.config.timeout_graceful_shutdown = max(1, int(self.cfg.graceful_timeout - CLOSING))
         server = DrainingServer(self.config)
         self._install_sigquit_handler()
-        await server.serve(sockets=self.sockets)
+        try:
+            await server.serve(sockets=self.sockets)
+        except SystemExit:
+            if self.age <= self.cfg.workers:
+                raise  # gunicorn ends them all
+            # What the first workers found, a disk say, is away: the next one may find it again.
+            await asyncio.sleep(NEXT_TRY)
+            sys.exit(1)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)

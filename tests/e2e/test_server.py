@@ -240,6 +240,19 @@ def test_workers_that_cannot_start_all_the_same_end_it_without_a_traceback(confi
     assert (done.returncode, done.stderr) == (3, "")
 
 
+def test_a_worker_that_cannot_take_anothers_place_ends_no_server(server, tmp_path):
+    photos, away = tmp_path / "uploads", tmp_path / "away"
+    photos.rename(away)
+    photos.write_text("the disk is away")
+    (worker,) = server.workers
+    os.kill(int(worker), signal.SIGKILL)
+    server.until(lambda: "cannot start" in server.log)
+    photos.unlink()
+    away.rename(photos)
+    server.until(server.answers)
+    assert server.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "environ", "said"),
     [

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,14 +48,19 @@ class Server:
             self.process = subprocess.Popen(
                 self._command, stdout=stream, stderr=stream, start_new_session=True, **self._popen
             )
+        self.until(self.answers)
+        return self
+
+    def until(self, happened: Callable[[], bool]) -> None:
+        """Wait until it ``happened``, as long as the server runs."""
         end = time.monotonic() + PATIENCE
-        while not self._answers():
+        while not happened():
             assert self.process.poll() is None, self.log
             assert time.monotonic() < end, self.log
             time.sleep(0.05)
-        return self
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether ``/health`` is answered."""
         try:
             return requests.get(f"{self.url}/health", timeout=PATIENCE).ok
         except requests.ConnectionError:
