@@ -9,6 +9,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -32,6 +33,10 @@ SPREAD = 0.5
 """Seconds; the pause before a second try is random, from 0 to this."""
 LEAST = 0.25
 """Seconds that must be left for the second try to be worth making."""
+RETRIES = 3.0
+"""Second tries that are saved up at most, and there are to begin with."""
+RETRY_RATIO = 0.1
+"""Second tries that each photo adds."""
 LONGEST = 3600.0
 """Seconds; a time or duration above is not believed."""
 
@@ -102,7 +107,8 @@ class HuggingFace(Classifier):
         """``clock`` in seconds, ``sleep`` for seconds, ``jitter`` from 0 to 1."""
         super().__init__(options, context)
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
-        self._well = True
+        self._lock = Lock()
+        self._retries = RETRIES
         url = normalised(options["url"])
         self._router = is_router(url)
         self._shown_url = urlunsplit(urlsplit(url)._replace(query="", fragment=""))
@@ -113,22 +119,21 @@ class HuggingFace(Classifier):
     def classify(self, photo: Photo, timeout: float) -> Classification:
         """The model's labels, best first.
 
-        An outage or a cold model is asked again once, where that fits into ``timeout`` and the
-        photo before this one was answered: in a lasting outage one question each is enough.
+        An outage or a cold model is asked again once, where that fits into ``timeout`` and into
+        a budget: who is in trouble must not be asked twice as much.
         """
         ends = self._clock() + timeout
         image = photo.reduced(self.options["longest_side"])
-        was_well, self._well = self._well, False
+        with self._lock:
+            self._retries = min(RETRIES, self._retries + RETRY_RATIO)
         try:
-            answer = self._ask(image, ends - self._clock())
+            return self._ask(image, ends - self._clock())
         except _Passing as failure:
             pause = self._jitter() * SPREAD if failure.pause is None else failure.pause
-            if not was_well or self._clock() + pause + LEAST > ends:
+            if self._clock() + pause + LEAST > ends or not self._may_retry():
                 raise
             self._sleep(pause)
-            answer = self._ask(image, ends - self._clock())
-        self._well = True
-        return answer
+            return self._ask(image, ends - self._clock())
 
     def check(self) -> None:
         """Has a tiny picture classified: nothing cheaper is known to tell whether the host is
@@ -138,6 +143,13 @@ class HuggingFace(Classifier):
     def close(self) -> None:
         """Let go of the connections."""
         self._upstream.close()
+
+    def _may_retry(self) -> bool:
+        with self._lock:
+            if self._retries < 1:
+                return False
+            self._retries -= 1
+            return True
 
     def _ask(self, image: bytes, timeout: float) -> Classification:
         if self._router:

@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -300,16 +301,36 @@ def test_a_cold_model_is_tried_once_more(
     assert len(stub.requests) == 2
 
 
-def test_a_lasting_outage_costs_one_question_a_photo(
+def test_a_lasting_outage_soon_costs_one_question_a_photo(
     stub: HuggingFaceStub, router: HuggingFace
 ) -> None:
     asked = []
-    for outage in (True, True, True, False, True):
-        stub.always(Reply(503) if outage else None)
+    stub.always(Reply(503))
+    for _ in range(6):
+        failure(router)
+        asked.append(len(stub.requests))
+    assert asked == [2, 4, 6, 7, 8, 9]
+
+
+def test_outages_that_come_and_go_cost_a_tenth_more_questions_than_photos(
+    stub: HuggingFaceStub, router: HuggingFace
+) -> None:
+    for _ in range(42):
+        stub.script(Reply(503))
         with suppress(ProviderError):
             router.classify(photo(), 5)
-        asked.append(len(stub.requests))
-    assert asked == [2, 3, 4, 5, 7]
+    assert stub.asked == 42 + 3 + 4
+
+
+def test_a_photo_that_is_under_way_leaves_the_second_try_to_others(
+    stub: HuggingFaceStub, router: HuggingFace
+) -> None:
+    stub.script(Reply(delay=60), Reply(503))
+    with ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(failure, router, timeout=1)
+        stub.wait_for(1)
+        assert router.classify(photo(), 5).labels[0].name == "pizza"
+    assert isinstance(hanging.result(), ProviderTimeout)
 
 
 @pytest.mark.parametrize("reply", [FAILURES["loading"], Reply(503, headers={"Retry-After": "20"})])
