@@ -50,7 +50,7 @@ def test_what_a_prediction_does_is_waited_for_until_its_requests_deadline(worker
     gate = threading.Event()
 
     async def wait():
-        request_deadline.set(Deadline(0.02))
+        request_deadline.set(Deadline(0.2))
         await getattr(workers, kind)(gate.wait, 30)
 
     with pytest.raises(ProviderTimeout, match="no answer in 0"):
