@@ -4,9 +4,25 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 Install = Callable[..., Path]
+
+
+@pytest.fixture
+def bcrypt_costs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The cost of each hash that bcrypt has worked out; what it refuses costs nothing."""
+    costs: list[int] = []
+    check = bcrypt.checkpw
+
+    def counted(password: bytes, hashed: bytes) -> bool:
+        matches = check(password, hashed)
+        costs.append(int(hashed.split(b"$")[2]))
+        return matches
+
+    monkeypatch.setattr(bcrypt, "checkpw", counted)
+    return costs
 
 
 @pytest.fixture
