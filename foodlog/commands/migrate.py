@@ -55,7 +55,8 @@ def register(subparsers: Any) -> None:
         "migrate",
         help="copy everything from one storage to another",
         description="Copies users, photos and meals, then compares them one by one. Nothing in "
-        "the target is overwritten. It may be stopped and run again at any time.",
+        "the target is overwritten but a photo of another size. It may be stopped and run again at "
+        "any time.",
     )
     for name, what in (("from", "source"), ("to", "target")):
         parser.add_argument(
