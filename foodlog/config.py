@@ -250,9 +250,9 @@ class _Reader:
 
 
 _KEY = (
-    "give it at least 32 bytes of chance (JWT_SECRET_KEY in the shipped files), for one of: "
-    "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'. "
-    "Or, on one machine alone, name a file for it in auth.secret_file: several must share the key."
+    "set it (JWT_SECRET_KEY in the shipped files) to at least 32 random bytes, such as the output "
+    "of: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'. "
+    "Or name a file for it in auth.secret_file, on one machine alone: several must share the key."
 )
 _ORDERED = (
     ("photo_bytes", "body_bytes"),

@@ -183,7 +183,7 @@ class TooLarge(ClientError):
 
 
 class UnsupportedMedia(ClientError):
-    """The bytes are of no type that is taken here."""
+    """The bytes are of no supported type."""
 
     status = 415
     code = "unsupported_media_type"

@@ -1,11 +1,11 @@
 """``${NAME}`` in a text, replaced from the environment as a shell and Compose do.
 
-| form               | meaning                                                |
-|--------------------|--------------------------------------------------------|
-| ``${NAME}``        | the variable; :class:`UnsetError` where there is none        |
-| ``${NAME:-text}``  | the variable; ``text`` where it is unset or empty       |
-| ``${NAME-text}``   | the variable; ``text`` where it is unset                |
-| ``$$``             | a dollar sign                                           |
+| form               | meaning                                               |
+|--------------------|-------------------------------------------------------|
+| ``${NAME}``        | the variable; :class:`UnsetError` where it is unset   |
+| ``${NAME:-text}``  | the variable; ``text`` where it is unset or empty     |
+| ``${NAME-text}``   | the variable; ``text`` where it is unset              |
+| ``$$``             | a dollar sign                                         |
 
 ``text`` ends at the next ``}`` and may hold further forms: ``${A:-${B:-none}}``. What a variable
 holds is never looked through for forms. Any other use of ``$`` is :class:`FormError`.

@@ -94,4 +94,3 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 # One control socket in the home directory would be shared by all instances of a user.
 control_socket_disable = True
 logger_class = Logger
-forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")

@@ -69,7 +69,7 @@ class Auth:
         options.FilePath(), None, "File of the key; made on the first start where there is none."
     )
     expiration_minutes: int = setting(
-        options.Whole(1, 525_600), 60, "How long a token is good for, in minutes."
+        options.Whole(1, 525_600), 60, "How long a token is valid, in minutes."
     )
     anonymous_predict: str = setting(
         options.Choice(["analyze", "deny"]),
@@ -77,7 +77,7 @@ class Auth:
         "`/predict` without a token: analyse and keep nothing, or answer 401.",
     )
     photo_url_minutes: int = setting(
-        options.Whole(1, 10_080), 60, "How long a link to a photo is good for, in minutes."
+        options.Whole(1, 10_080), 60, "How long a link to a photo works, in minutes."
     )
 
     def key(self) -> Secret:
@@ -101,7 +101,7 @@ class Limits:
     bodies_bytes: int = setting(
         options.Size(MIB, 1024 * 1024 * MIB),
         512 * MIB,
-        "All bodies one worker has in memory, at least `body_bytes`; who comes beyond gets a 503.",
+        "All bodies one worker holds in memory, at least `body_bytes`; one more gets a 503.",
     )
     json_bytes: int = setting(options.Size(KIB, 10 * MIB), 64 * KIB, "A JSON body.")
     json_depth: int = setting(options.Whole(2, 200), 32, "Levels of a JSON body.")
@@ -164,7 +164,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concurrency:
-    """How much happens at once in one worker; who comes when a queue is full gets a 503."""
+    """How much one worker does at once; a request that finds its queue full gets a 503."""
 
     requests: int = setting(
         options.Whole(1, 256), 16, "Threads for everything but analyses and passwords."
@@ -208,7 +208,9 @@ class Logging:
     """What is logged, on standard error."""
 
     level: str = setting(
-        options.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), "INFO", "The least level logged."
+        options.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]),
+        "INFO",
+        "Events below this level are not logged.",
     )
     format: str = setting(
         options.Choice(["json", "text"]), "json", "One JSON object a line, or text for people."

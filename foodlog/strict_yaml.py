@@ -128,10 +128,10 @@ class _Reader:
                 return _small(yaml.constructor.SafeConstructor().construct_object(node))
         except ValueError:
             raise _error(
-                self._name, node, f"{node.value!r:.40} is not a number that is taken here"
+                self._name, node, f"{node.value!r:.40} is not a number that can be used"
             ) from None
         raise _error(
-            self._name, node, f"the tag {node.tag.replace(_PREFIX, '!!')} is not taken here"
+            self._name, node, f"the tag {node.tag.replace(_PREFIX, '!!')} is not supported"
         )
 
 

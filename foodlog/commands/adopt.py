@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         number = sum(1 for _ in find_ownerless(storage.meals))
     if number:
         print(f"To do: give {number} meals to {name}.")
-        print("Nothing was changed. With --yes it is done.")
+        print("Nothing was changed. Run it again with --yes to do it.")
     else:
         print("Nothing to do.")
     return 0

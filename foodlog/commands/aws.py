@@ -118,4 +118,4 @@ def _close(number: int, yes: bool) -> None:
     if not number:
         print("Nothing to do.")
     elif not yes:
-        print("Nothing was changed. With --yes it is done.")
+        print("Nothing was changed. Run it again with --yes to do it.")

@@ -138,8 +138,8 @@ def _refuse_what_python_cannot_import(name: str, module: str, provider: str) -> 
     for word in (module, provider):
         if not re.fullmatch("[a-z][a-z0-9_]*", word) or keyword.iskeyword(word):
             raise ConfigError(
-                f"{name!r} gives the name {word!r}, which is no name in Python; begin with a "
-                "letter, and use no word of the language, as in foodlog-onnx."
+                f"{name!r} gives the name {word!r}, which Python cannot import; begin with a "
+                "letter, and use no keyword of Python, as in foodlog-onnx."
             )
 
 

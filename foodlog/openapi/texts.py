@@ -30,7 +30,7 @@ PROBLEMS = {
     408: ("RequestTimeout", "The body took too long to arrive."),
     409: ("Conflict", "There is an account with this e-mail already."),
     413: ("TooLarge", "The body, or the photo in it, is too large."),
-    415: ("UnsupportedMediaType", "The bytes are of no type that is taken here."),
+    415: ("UnsupportedMediaType", "The bytes are of no supported type."),
     422: ("Refused", "The request was understood and refused."),
     503: ("Unavailable", "The server is busy, or something it depends on is not available."),
     504: ("TimedOut", "Something the server depends on did not answer in time."),

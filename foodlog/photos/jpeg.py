@@ -52,7 +52,7 @@ def read(data: bytes) -> Container:
         raise damaged()
     frame = frames[0].payload
     if frame[0] != 8:
-        raise UnsupportedMedia("JPEG photos with more than 8 bits a colour are not taken here.")
+        raise UnsupportedMedia("JPEG photos with more than 8 bits a colour are not supported.")
     stripped = b"".join((b"\xff\xd8", *map(_kept, segments), b"\xff\xd9"))
     return Container(
         format="JPEG",
@@ -125,7 +125,9 @@ def _kept(segment: _Segment) -> bytes:
         return b""
     if marker == _SOI:
         raise damaged()
-    raise UnsupportedMedia("This kind of JPEG is not taken here: only baseline and progressive.")
+    raise UnsupportedMedia(
+        "This kind of JPEG is not supported: send a baseline or progressive one."
+    )
 
 
 def _probe(segments: Sequence[_Segment]) -> bytes:

@@ -112,7 +112,7 @@ def verify(data: bytes, limits: PhotoLimits | None = None) -> Photo:
 
     Its type is told by the bytes alone; of animations the first frame counts.
 
-    Raises :class:`~foodlog.errors.UnsupportedMedia` (not a photo that is taken here),
+    Raises :class:`~foodlog.errors.UnsupportedMedia` (no photo of a supported type),
     :class:`~foodlog.errors.TooLarge` (over ``limits``) or :class:`~foodlog.errors.Malformed`
     (empty, truncated or damaged), and nothing else, whatever the bytes.
     """
@@ -164,7 +164,7 @@ def _read(data: bytes) -> Container:
         return webp.read(data)
     if data[4:8] == b"ftyp" and data[8:12] in heic.BRANDS:
         return heic.read(data)
-    raise UnsupportedMedia("This is not a photo that is taken here: send JPEG, PNG, WebP or GIF.")
+    raise UnsupportedMedia("This is no photo of a supported type: send JPEG, PNG, WebP or GIF.")
 
 
 def _check_size(container: Container, limits: PhotoLimits) -> None:

@@ -84,7 +84,7 @@ class Reader:
             if name in PHOTO_PARTS:
                 photos.append(await self._photo(part))
             elif name in texts:
-                raise Malformed("A form part comes twice.")
+                raise Malformed("A part of the form was sent twice.")
             else:
                 texts[name] = await _text(part)
         return _one_photo(photos), {name: text for name, text in texts.items() if text}

@@ -47,7 +47,7 @@ _OUTAGES = frozenset({500, 502, 503, 504})
 _PERMANENT: Mapping[int, str] = {
     400: "refused our request",
     401: "does not accept the token: the option 'token' needs a valid one",
-    402: "wants paying: the account's credits are used up",
+    402: "asks for payment: the account's credits are used up",
     403: "does not permit this: the token lacks the permission to call inference providers",
     404: "has nothing at this address: the model is not served there; look at the option 'url'",
     410: "no longer serves this address; look at the option 'url'",
@@ -203,7 +203,8 @@ def _body(answer: Answer, host: str) -> Any:
         raise _Passing(f"{host} is out of order (HTTP {status})", after, after)
     if status == 429:
         raise ProviderError(
-            f"{host} has had enough requests of us (HTTP 429)", retry_after=answer.retry_after()
+            f"{host} takes no more requests from us for now (HTTP 429)",
+            retry_after=answer.retry_after(),
         )
     if status == 400 and "not supported" in str(said.get("error")):
         status = 404

@@ -127,7 +127,7 @@ def test_settings_that_a_page_names_exist(name):
 @pytest.mark.parametrize("name", PAGES)
 def test_environment_variables_that_a_page_names_are_read(name):
     read = _text_of(*(pages.REPOSITORY / folder for folder in ("config", "foodlog", "plugins")))
-    outside = {"FORWARDED_ALLOW_IPS", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    outside = {"AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     for span in code_spans(PAGES[name]):
         for variable in re.findall(r"^[A-Z][A-Z0-9]*_[A-Z0-9_]+(?==|$)", span):
             assert variable in outside or variable in read, variable

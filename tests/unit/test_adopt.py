@@ -86,7 +86,8 @@ def test_the_command_says_how_many_and_gives_them_with_yes(
     assert cli.main(["adopt", "--config", config]) == 0
     shown = capsys.readouterr().out
     assert shown == (
-        "To do: give 3 meals to the local user.\nNothing was changed. With --yes it is done.\n"
+        "To do: give 3 meals to the local user.\n"
+        "Nothing was changed. Run it again with --yes to do it.\n"
     )
     assert owners(config) == ["ann", None, None, None]
     assert cli.main(["adopt", "--yes", "--config", config]) == 0

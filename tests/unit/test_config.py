@@ -212,9 +212,9 @@ def test_what_an_operator_reads(text: str, message: str) -> None:
 
 
 KEY_ADVICE = (
-    "give it at least 32 bytes of chance (JWT_SECRET_KEY in the shipped files), for one of: "
-    "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'. "
-    "Or, on one machine alone, name a file for it in auth.secret_file: several must share the key."
+    "set it (JWT_SECRET_KEY in the shipped files) to at least 32 random bytes, such as the output "
+    "of: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'. "
+    "Or name a file for it in auth.secret_file, on one machine alone: several must share the key."
 )
 
 
@@ -271,9 +271,9 @@ def test_all_problems_are_told_at_once_and_each_once() -> None:
         ("[a]: b", "t.yaml, line 1: a key must be plain text"),
         ("a: &x {b: 1}\nc:\n  <<: *x", "t.yaml, line 3: a key must be plain text, and '<<' is not"),
         ("a: !!python/object:os.system {}", "t.yaml, line 1: the tag !!python/object:os.system is"),
-        ("a: !x y", "t.yaml, line 1: the tag !x is not taken here."),
-        ("a: !!int x", "t.yaml, line 1: 'x' is not a number that is taken here."),
-        ("a: 0x" + "f" * 9000, "is not a number that is taken here."),
+        ("a: !x y", "t.yaml, line 1: the tag !x is not supported."),
+        ("a: !!int x", "t.yaml, line 1: 'x' is not a number that can be used."),
+        ("a: 0x" + "f" * 9000, "is not a number that can be used."),
         ("a: 1\n---\nb: 2\n", "t.yaml, line 2: no valid YAML: but found another document."),
         ("a: \x01", "t.yaml: no valid YAML: "),
         ("a: *nowhere", "t.yaml, line 1: no valid YAML: found undefined alias"),

@@ -90,7 +90,7 @@ def test_a_name_that_is_none_of_a_distribution(
 
 @pytest.mark.parametrize(("name", "word"), [("2nd", "2nd"), ("foodlog-class", "class")])
 def test_a_name_that_python_cannot_import(name: str, word: str) -> None:
-    with pytest.raises(ConfigError, match=f"gives the name '{word}', which is no name in Python"):
+    with pytest.raises(ConfigError, match=f"gives the name '{word}', which Python cannot import"):
         Names.of(name, "storage")
 
 

@@ -55,7 +55,7 @@ _WRITABLE = "let the server's user write the file and its folder, or name anothe
 _REMEDIES = {
     sqlite3.SQLITE_READONLY: _WRITABLE,
     sqlite3.SQLITE_CANTOPEN: _WRITABLE,
-    sqlite3.SQLITE_IOERR: "look after the disk, and at the system's log",
+    sqlite3.SQLITE_IOERR: "check the disk and the system's log",
 }
 
 
