@@ -3,22 +3,15 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from bench import answers, aws, photos, predictions, results, startup
 from bench.results import Result
-
-
-def _photo(found: dict[str, Any]) -> Result:
-    ratio, target = found["ratio"], found["target"]
-    return Result(name=found["name"], value=ratio, at_most=target, detail=found["detail"])
-
 
 BENCHMARKS: dict[str, tuple[str, Callable[[], Sequence[Result]]]] = {
     "health": ("Answers", answers.health),
     "history": ("Answers", answers.history),
     "rows": ("Answers", answers.rows),
-    "photos": ("Photos", lambda: [_photo(found) for found in photos.run()]),
+    "photos": ("Photos", photos.way_in),
     "alone": ("Predictions", predictions.alone),
     "flask": ("Predictions", predictions.against_flask),
     "crowd": ("Predictions", predictions.crowd),
