@@ -88,15 +88,15 @@ def _foodlog(stubs: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _until_ready(server: "subprocess.Popen[bytes]", url: str) -> None:
-    for _ in range(300):
+    for _ in range(600):
         if server.poll() is not None:
             raise SystemExit("FoodLog did not start; see above")
         try:
-            if requests.get(f"{url}/health", timeout=5).ok:
+            if requests.get(f"{url}/health", timeout=60).ok:
                 return
         except requests.ConnectionError:
             sleep(0.1)
-    raise SystemExit("FoodLog did not answer within 30 seconds")
+    raise SystemExit("FoodLog did not answer within a minute")
 
 
 def _post(url: str, photo: bytes) -> Any:
