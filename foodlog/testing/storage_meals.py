@@ -244,16 +244,16 @@ class MealStoreTests:
 
     def test_since_is_included_and_until_is_not(self, provider: Storage) -> None:
         """since <= consumed_at < until, so that days meet without gap or overlap."""
-        for number in range(10):
-            self._add_at(provider.meals, number, number)
+        for number, minutes in enumerate([*range(10), 3, 3, 7]):
+            self._add_at(provider.meals, number, minutes)
         since, until = NOON + 3 * MINUTE, NOON + 7 * MINUTE
         for limit in (1, 2, 500):
             found = history(provider.meals, limit=limit, since=since, until=until)
-            assert [m.id for m in found] == [meal(n).id for n in (6, 5, 4, 3)], (
+            assert [m.id for m in found] == [meal(n).id for n in (6, 5, 4, 3, 10, 11)], (
                 f"since is included, until is not, on pages of {limit}"
             )
-        assert len(history(provider.meals, limit=4, since=since)) == 7, "since alone"
-        assert len(history(provider.meals, limit=4, until=until)) == 7, "until alone"
+        assert len(history(provider.meals, limit=4, since=since)) == 10, "since alone"
+        assert len(history(provider.meals, limit=4, until=until)) == 9, "until alone"
 
     def test_meal_type_filters_before_pages_are_cut(self, provider: Storage) -> None:
         """A filtered history is paged like any other, and unknown types are no type."""
