@@ -329,18 +329,17 @@ class Guard:
         self._pool.close()
 
     def _run(self, function: Callable[..., T], args: tuple[Any, ...], timeout: float) -> T:
-        future: Future[T] | None = None
         try:
             future = self._pool.submit(function, *args)
+        except Overloaded as error:
+            raise ProviderError(f"{self.name}: all its threads hang") from error
+        try:
             return future.result(timeout)
         except ProviderError:
             raise
         except FutureTimeout as error:
-            if future is not None:
-                future.cancel()
+            future.cancel()
             raise ProviderTimeout(f"{self.name}: no answer within {timeout:.1f} s") from error
-        except Overloaded as error:
-            raise ProviderError(f"{self.name}: all its threads hang", retry_after=None) from error
         except Exception as error:
             logger.exception("provider raised", extra={"provider": self.name})
             raise ProviderError(f"{self.name}: raised {type(error).__name__}") from error

@@ -124,6 +124,15 @@ def test_settings_that_a_page_names_exist(name):
         assert setting in sections[section], f"{section}.{setting}"
 
 
+def test_events_that_are_worth_an_alert_are_logged_so():
+    table = PAGES["docs/operating.md"].split("Worth an alert:")[1].split("\n\n")[1]
+    events = re.findall(r"`([a-z]+(?: [a-z]+)+)`", table)
+    code = _text_of(pages.REPOSITORY / "foodlog")
+    assert len(events) >= 5
+    for event in events:
+        assert f'"{event}"' in code, event
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_environment_variables_that_a_page_names_are_read(name):
     read = _text_of(*(pages.REPOSITORY / folder for folder in ("config", "foodlog", "plugins")))

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 import pytest
 
 from foodlog.concurrency import LONGEST_PAUSE, CircuitBreaker, Deadline, Guard, GuardStatus, Pool
-from foodlog.errors import Declined, Overloaded, ProviderError, ProviderTimeout
+from foodlog.errors import Declined, Overloaded, PartialAnswer, ProviderError, ProviderTimeout
 
 
 class Clock:
@@ -238,12 +238,14 @@ def test_guard_turns_whatever_is_raised_into_a_provider_error_without_its_text(c
         guard.call(leak, timeout=5)
     assert guard.status.last_error == "g: raised ValueError"
     assert guard.status.last_error_at is not None
+    assert [record.message for record in caplog.records] == ["provider raised", "provider failed"]
 
 
 def test_guard_gives_up_on_a_call_that_hangs(clock, gate):
     guard = Guard("g", 1, breaker(clock))
     with pytest.raises(ProviderTimeout, match="no answer within"):
         guard.call(gate.wait, 5, timeout=0.01)
+    assert guard.status.last_error == "g: no answer within 0.0 s"
 
 
 def test_guard_does_not_blame_a_provider_for_time_it_never_had(clock, gate):
@@ -333,6 +335,20 @@ def test_a_provider_that_stands_aside_has_not_failed(clock):
         with pytest.raises(Declined):
             guard.call(decline, timeout=5)
     assert guard.status == GuardStatus("closed", None, None)
+
+
+@pytest.mark.parametrize("answer", [Declined("not my turn"), PartialAnswer("some", [None])])
+def test_whatever_a_probe_is_told_but_a_failure_closes_the_breaker(clock, answer):
+    subject = breaker(clock)
+    fail(subject, 10)
+    clock.now += 10
+
+    def told():
+        raise answer
+
+    with pytest.raises(type(answer)):
+        Guard("g", 1, subject).call(told, timeout=5)
+    assert subject.state == "closed"
 
 
 def test_closed_guard_lets_its_threads_go(clock):
