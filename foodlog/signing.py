@@ -104,17 +104,16 @@ def derived_id(user_id: str, idempotency_key: str) -> str:
     return _digest("foodlog derived id v1", (user_id, idempotency_key))[:32]
 
 
-def fingerprint(*parts: str | bytes | None) -> str:
-    """A digest (64 hex characters) that differs where any of ``parts`` does."""
+def fingerprint(*parts: str) -> str:
+    """A digest (64 hex characters) that differs where any of ``parts`` does, or their number."""
     return _digest("foodlog fingerprint v1", parts)
 
 
-def _digest(domain: str, parts: Sequence[str | bytes | None]) -> str:
+def _digest(domain: str, parts: Sequence[str]) -> str:
     digest = hashlib.sha256(domain.encode("ascii"))
     for part in parts:
-        data = _utf8(part) if isinstance(part, str) else part or b""
-        kind = "s" if isinstance(part, str) else "n" if part is None else "b"
-        digest.update(f":{kind}{len(data)}:".encode("ascii") + data)
+        data = _utf8(part)
+        digest.update(f":s{len(data)}:".encode("ascii") + data)
     return digest.hexdigest()
 
 
