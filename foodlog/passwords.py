@@ -40,17 +40,16 @@ class Passwords:
     ``rounds``: bcrypt's cost, 4..15; each more doubles the time. Raises ValueError beyond.
     """
 
-    def __init__(self, pepper: bytes = PEPPER, rounds: int = 12) -> None:
+    def __init__(self, rounds: int = 12) -> None:
         if not 4 <= rounds <= MAX_ROUNDS:
             raise ValueError(f"bcrypt rounds must be 4 to {MAX_ROUNDS}, not {rounds}")
-        self._pepper = pepper
         self._rounds = rounds
 
     def hash(self, password: str) -> str:
         """A new hash with a salt of its own; 66 ASCII characters."""
         import bcrypt
 
-        hashed = bcrypt.hashpw(self._digest(password), bcrypt.gensalt(self._rounds))
+        hashed = bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._rounds))
         return "bcrypt" + hashed.decode("ascii")
 
     def verify(self, password: str, stored: str | None) -> bool:
@@ -63,11 +62,11 @@ class Passwords:
         """
         stored = stored or ""
         if (ours := _BCRYPT.fullmatch(stored)) and 4 <= int(ours[2]) <= MAX_ROUNDS:
-            return self._bcrypt(password, ours[1])
+            return _matches_bcrypt(password, ours[1])
         matches = _verify_werkzeug(password, stored)
         if not matches:
             known = matches is not None
-            self._bcrypt(password, _decoy(max(4, self._rounds - known)))
+            _matches_bcrypt(password, _decoy(max(4, self._rounds - known)))
         return bool(matches)
 
     def needs_rehash(self, stored: str) -> bool:
@@ -75,17 +74,19 @@ class Passwords:
         ours = _BCRYPT.fullmatch(stored)
         return ours is None or int(ours[2]) != self._rounds
 
-    def _digest(self, password: str) -> bytes:
-        text = unicodedata.normalize("NFC", password)
-        return b64encode(hmac.digest(self._pepper, _utf8(text), "sha256"))
 
-    def _bcrypt(self, password: str, hashed: str) -> bool:
-        import bcrypt
+def _digest(password: str) -> bytes:
+    text = unicodedata.normalize("NFC", password)
+    return b64encode(hmac.digest(PEPPER, _utf8(text), "sha256"))
 
-        try:
-            return bcrypt.checkpw(self._digest(password), hashed.encode("ascii"))
-        except ValueError:  # a salt whose last character bcrypt could not have written
-            return False
+
+def _matches_bcrypt(password: str, hashed: str) -> bool:
+    import bcrypt
+
+    try:
+        return bcrypt.checkpw(_digest(password), hashed.encode("ascii"))
+    except ValueError:  # a salt whose last character bcrypt could not have written
+        return False
 
 
 def _utf8(text: str) -> bytes:
