@@ -12,7 +12,7 @@ from typing import Any, Self
 import requests
 
 PATIENCE = 100.0
-"""Seconds a server may take to answer: long on any machine, and less than a test may take."""
+"""Seconds anything is waited for: long on any machine, and less than a test may take."""
 
 
 def free_port() -> int:
@@ -51,8 +51,8 @@ class Server:
         self.until(self.answers)
         return self
 
-    def until(self, happened: Callable[[], bool]) -> None:
-        """Wait until it ``happened``, as long as the server runs."""
+    def until(self, happened: Callable[[], object]) -> None:
+        """Wait for it for as long as the server runs."""
         end = time.monotonic() + PATIENCE
         while not happened():
             assert self.process.poll() is None, self.log
@@ -60,7 +60,7 @@ class Server:
             time.sleep(0.05)
 
     def answers(self) -> bool:
-        """Whether ``/health`` is answered."""
+        """Whether it does; not before it listens."""
         try:
             return requests.get(f"{self.url}/health", timeout=PATIENCE).ok
         except requests.ConnectionError:
