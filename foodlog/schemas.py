@@ -5,13 +5,13 @@ unknown fields are refused, and a value of another JSON type is an error, never 
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from foodlog.characters import controls
 from foodlog.errors import Unprocessable, Violation
 from foodlog.models import NUTRIENTS
 
@@ -23,10 +23,7 @@ EARLIEST, LATEST = 1970, 2100
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CALENDAR_DATE = re.compile(rf"{_DAY.pattern}|[0-9]{{8}}")
 
-# Not str.isprintable: spaces of other scripts, joiners within words and emoji, and characters
-# newer than this Python's tables are what keyboards write.
-_CONTROLS = ("Cc", "Cs", "Zl", "Zp")
-_LINE_BREAKS = "\n\r\t\u2028\u2029"
+_LINE_BREAKS = frozenset("\n\r\t\u2028\u2029")
 
 
 class Text(fields.String):
@@ -34,11 +31,11 @@ class Text(fields.String):
 
     def __init__(self, *, longest: int, multiline: bool = False, **kwargs: Any) -> None:
         super().__init__(validate=validate.Length(max=longest), **kwargs)
-        self._allowed = _LINE_BREAKS if multiline else ""
+        self._allowed = _LINE_BREAKS if multiline else frozenset()
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs).strip()
-        if any(unicodedata.category(c) in _CONTROLS and c not in self._allowed for c in text):
+        if controls(text) - self._allowed:
             raise ValidationError("Contains control characters.")
         if self.required and not text:
             raise ValidationError("Must not be empty.")

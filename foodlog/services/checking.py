@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from foodlog.characters import controls
 from foodlog.errors import ProviderError
 from foodlog.models import (
     Classification,
@@ -100,7 +101,7 @@ def _nutrition(source: str, answer: object) -> Nutrition:
 
 def _text(provider: str, what: str, value: object) -> str:
     text = value.strip()[:TEXT_LENGTH] if isinstance(value, str) else ""
-    if not text or not text.isprintable():  # as lone surrogates are not, which JSON cannot hold
+    if not text or controls(text):  # lone surrogates are some, which JSON cannot hold
         raise ProviderError(f"{provider}: answered {what} that is no text")
     return text
 

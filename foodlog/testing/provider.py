@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pytest
 from marshmallow import Schema, ValidationError
 
+from foodlog.characters import controls
 from foodlog.errors import ProviderError
 from foodlog.models import Nutrients
 from foodlog.options import SecretField
@@ -275,7 +276,7 @@ def assert_text(value: object, what: str) -> None:
     """``value`` is text that can be shown and stored."""
     assert isinstance(value, str), f"{what} must be a text, it is {type(value).__name__}"
     assert value == value.strip() != "", f"{what} is {value!r}: empty, or with spaces around it"
-    assert value.isprintable(), f"{what} is {value!r}, which cannot be printed"
+    assert not controls(value), f"{what} is {value!r}, which cannot be printed"
     assert len(value) <= TEXT_LENGTH, (
         f"{what} has {len(value)} characters; {TEXT_LENGTH} are kept: it is stored in every meal"
     )

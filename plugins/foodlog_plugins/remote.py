@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from math import isfinite
 
+from foodlog.characters import controls
 from foodlog.errors import ProviderError
 
 CHECK_TIMEOUT = 5.0
@@ -17,9 +18,9 @@ ROUNDING = 1.0001
 
 
 def text(value: object) -> str | None:
-    """``value`` without spaces around it; None where it is no printable text of 1 to 200."""
+    """``value`` without spaces around it; None where it is no text of 1 to 200, or has controls."""
     stripped = value.strip() if isinstance(value, str) else ""
-    return stripped if stripped.isprintable() and 0 < len(stripped) <= MAX_TEXT else None
+    return stripped if 0 < len(stripped) <= MAX_TEXT and not controls(stripped) else None
 
 
 def amount(value: object, most: float) -> float | None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 from PIL import Image
 
+from foodlog.characters import controls
 from foodlog.dishes import Dishes
 from foodlog.errors import ProviderError, ProviderTimeout
 from foodlog.models import Label, Nutrients
@@ -107,6 +108,13 @@ def test_a_food_alone_is_an_answer(stub: MLServiceStub, service: MLService) -> N
     answer = service.classify(photo(), 5)
     assert answer.labels == (Label("soup"),)
     assert (answer.ingredients, answer.nutrients) == ((), None)
+
+
+def test_a_food_may_be_in_any_script(stub: MLServiceStub, service: MLService) -> None:
+    stub.script(Reply.json({"food": "bœuf\xa0bourguignon", "ingredients": ["カレー\u3000粉"]}))
+    answer = service.classify(photo(), 5)
+    assert answer.labels == (Label("bœuf\xa0bourguignon"),)
+    assert answer.ingredients == ("カレー\u3000粉",)
 
 
 def test_the_calories_may_stand_beside_the_facts(stub: MLServiceStub, service: MLService) -> None:
@@ -266,7 +274,7 @@ values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 def test_only_what_can_be_true_is_believed(value: object) -> None:
     number, word = amount(value, 100), text(value)
     assert number is None or 0 <= number <= 100
-    assert word is None or (0 < len(word) <= 200 and word.isprintable())
+    assert word is None or (0 < len(word) <= 200 and not controls(word))
 
 
 @given(st.lists(st.floats(0, 100), max_size=5))

@@ -308,6 +308,12 @@ def test_odd_characters_of_a_record_are_left_out(photo):
     assert result.components[0].description == "Bread"
 
 
+@pytest.mark.parametrize("label", ["カレー\u3000ライス", "bœuf\xa0bourguignon", "خوشمزه\u200cترین"])
+def test_a_label_may_be_in_any_script(photo, label):
+    finding, _ = analyse(analyst([FakeClassifier(labelled((label, 0.9)))]), photo)
+    assert finding.candidates == (Label(label, 0.9),)
+
+
 def test_a_million_labels_are_cut_to_the_best(photo):
     many = Classification(labels=tuple(Label(f"label {n}", 0.9) for n in range(1_000_000)))
     finding = analyst([FakeClassifier(many)]).classify(photo, Deadline(5))
