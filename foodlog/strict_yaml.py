@@ -48,7 +48,7 @@ def parse(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
-        hint = "; indent with spaces, not with tabs" if mark and _has_tab(text, mark.line) else ""
+        hint = _hint(*text.splitlines()[mark.line : mark.line + 1]) if mark else ""
         raise ConfigError(f"{name}{where}: no valid YAML: {error.problem}{hint}.") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: no valid YAML: {str(error).splitlines()[0]}.") from None
@@ -57,9 +57,11 @@ def parse(text: str, name: str) -> Document:
     return Document(name, value, reader.lines)
 
 
-def _has_tab(text: str, line: int) -> bool:
-    """Whether the line is indented with one."""
-    return any(re.match(r"\s*\t", found) for found in text.splitlines()[line : line + 1])
+def _hint(line: str = "") -> str:
+    """What is most likely wrong with a line that is no YAML."""
+    if re.match(r"\s*\t", line):
+        return "; indent with spaces, not with tabs"
+    return "; put quotes around text with ${…}, * or @ in it" if re.search(r"[$*@]", line) else ""
 
 
 def _check_depth(text: str, name: str) -> None:
