@@ -8,10 +8,11 @@ server runs in single-user mode no token is needed anywhere.
 
 Errors are RFC 9457 problems. A method a path does not have is answered with 405, an unknown path
 with 404, a body over 11 MiB with 413 wherever it is sent. HEAD is answered wherever GET is, without
-the body. Unknown query parameters, form parts and JSON members are refused with 422. Answers may
-gain members with any release: ignore what you do not know. Limits are the defaults; an operator may
-have set others, and another status than 422 for a photo that is rejected. Each answer has an
-`X-Request-ID`, which the server's log has too.
+the body. Unknown form parts and JSON members are refused with 422, and so are query parameters that
+a path with some does not know; elsewhere they are ignored. Answers may gain members with any
+release: ignore what you do not know. Limits are the defaults; an operator may have set others, and
+another status than 422 for a photo that is rejected. Each answer has an `X-Request-ID`, which the
+server's log has too.
 """
 
 TAGS = {

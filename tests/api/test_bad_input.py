@@ -252,6 +252,14 @@ def test_json_fields_that_make_no_sense_are_named(untouched, change, pointer):
     assert pointer in [error["pointer"] for error in body["errors"]]
 
 
+def test_a_query_is_ignored_where_none_is_taken(client, photo):
+    """Probes and caches add parameters of their own."""
+    assert client.get("/health?probe=1").status_code == 200
+    assert client.get("/auth/me?_=1795821540").status_code == 200
+    answer = client.post_form("/predict?meal_type=lunch", ("photo", "a.jpg", photo))
+    assert (answer.status_code, answer.json["meal_type"]) == (200, None)
+
+
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"null", b"true"])
 def test_json_that_is_no_object(untouched, body):
     headers = {"Content-Type": "application/json"}
