@@ -20,6 +20,8 @@ class Container:
     """The still picture alone: pixels and colour profile, no metadata, nothing after the end."""
     probe: bytes | None = None
     """What to decode to find damage, where less than ``stripped`` tells the same."""
+    lossless: bool = False
+    """Whether a WebP keeps its pixels bit by bit."""
     final: bool = True
     """Whether ``stripped`` can be kept as it is; else it has to be written as another type."""
 

@@ -136,7 +136,7 @@ def verify(data: bytes, limits: PhotoLimits | None = None) -> Photo:
         metadata=facts,
         container=container,
         orientation=turn,
-        clean_format=_clean_format(container.format, mode, turn),
+        clean_format=_clean_format(container, mode, turn),
     )
 
 
@@ -181,8 +181,9 @@ def _check_size(container: Container, limits: PhotoLimits) -> None:
         )
 
 
-def _clean_format(kind: str, mode: str, orientation: int) -> str:
-    """The type of the clean copy; a WebP that has to be turned becomes JPEG or PNG."""
-    if kind != "WEBP" or orientation == exif.UPRIGHT:
-        return kind
-    return "JPEG" if mode == "RGB" else "PNG"
+def _clean_format(container: Container, mode: str, orientation: int) -> str:
+    """The type of the clean copy; a WebP that has to be turned becomes JPEG, or PNG where that
+    would lose something."""
+    if container.format != "WEBP" or orientation == exif.UPRIGHT:
+        return container.format
+    return "JPEG" if mode == "RGB" and not container.lossless else "PNG"

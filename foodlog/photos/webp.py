@@ -26,6 +26,7 @@ def read(data: bytes) -> Container:
         height=height,
         exif=tiff(first.get(b"EXIF", b"")),
         stripped=_file(first, _order(extended, bool(extended and header[0] & _ANIMATED))),
+        lossless=b"VP8L" in first,
         final=not (extended and header[0] & _ANIMATED),
     )
 

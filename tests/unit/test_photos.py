@@ -139,6 +139,7 @@ def test_bands_join_to_the_very_picture_that_is_encoded_in_one(height: int) -> N
         (lambda exif: photos.png(mode="RGBA", exif=exif), "image/png"),
         (lambda exif: photos.webp(exif=exif), "image/jpeg"),
         (lambda exif: photos.webp(mode="RGBA", exif=exif), "image/png"),
+        (lambda exif: photos.webp(lossless=True, exif=exif), "image/png"),
     ],
 )
 def test_other_photos_are_turned_too(make, content_type: str, orientation: int) -> None:
@@ -150,6 +151,13 @@ def test_other_photos_are_turned_too(make, content_type: str, orientation: int) 
     assert copy.has_transparency_data == expected.has_transparency_data
     assert difference(copy, expected) < 3
     assert not metadata_left(photo.clean())
+
+
+def test_a_lossless_webp_is_turned_without_a_loss() -> None:
+    photo = verify(photos.webp(lossless=True, exif=photos.exif(6)))
+    assert opened(photo.clean()).tobytes() == (
+        photos.picture().transpose(Image.Transpose.ROTATE_270).tobytes()
+    )
 
 
 def test_a_heic_is_turned_once_and_tells_its_exif() -> None:
