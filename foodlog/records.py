@@ -63,11 +63,11 @@ def from_record(record: Mapping[str, Any]) -> Meal:
     """The meal of a record, whichever service wrote it. Never raises for a row of the Flask
     service: what is missing there is unknown here."""
     created_at = parse_time(record.get("created_at")) or EPOCH
-    image_url = record.get("image_url") or None
-    photo_key = record.get("photo_key") or None
+    image_url = _text(record.get("image_url"))
+    photo_key = _text(record.get("photo_key"))
     return Meal(
         id=str(record["id"]),
-        user_id=record.get("user_id") or None,
+        user_id=_text(record.get("user_id")),
         food=str(record.get("food") or "Meal"),
         created_at=created_at,
         consumed_at=parse_time(record.get("consumed_at")) or created_at,
@@ -75,18 +75,18 @@ def from_record(record: Mapping[str, Any]) -> Meal:
         ingredients=tuple(str(name) for name in _list(record.get("ingredients"))),
         components=tuple(_component(entry) for entry in _list(record.get("components"))),
         inference_source=str(record.get("inference_source") or "manual"),
-        nutrition_source=record.get("nutrition_source"),
+        nutrition_source=_text(record.get("nutrition_source")),
         coverage=record.get("coverage"),
         estimated=bool(record.get("estimated", False)),
         confidence=record.get("confidence"),
         candidates=tuple(
             Label(entry["name"], entry["confidence"]) for entry in _list(record.get("candidates"))
         ),
-        ml_service_error=record.get("ml_service_error") or None,
+        ml_service_error=_text(record.get("ml_service_error")),
         photo_key=photo_key,
         image_url=image_url,
         metadata=_mapping(record.get("metadata")),
-        meal_type=record.get("meal_type"),
+        meal_type=_text(record.get("meal_type")),
         note=record.get("note"),
         corrected_at=parse_time(record.get("corrected_at")),
         prediction=record.get("prediction"),
@@ -137,6 +137,11 @@ def _is_file_name(part: str) -> bool:
         and "\\" not in part
         and len(part.encode()) <= 255
     )
+
+
+def _text(value: object) -> str | None:
+    """The text, or the text of whatever else stands in its place; None where nothing does."""
+    return str(value) if value else None
 
 
 def _list(value: object) -> list[Any] | tuple[Any, ...]:

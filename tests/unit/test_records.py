@@ -102,6 +102,15 @@ def test_times_are_read_leniently(text: object, moment: datetime | None):
     assert parse_time(text) == moment
 
 
+TEXTS = ("user_id", "image_url", "ml_service_error", "inference_source", "food")
+
+
+@pytest.mark.parametrize("odd", [7, -1.5, True, {"code": 500}, ["timed out"], b"x"])
+@pytest.mark.parametrize("field", TEXTS)
+def test_what_stands_in_the_place_of_a_text_is_read_as_one(field: str, odd: object):
+    assert getattr(from_record({"id": "1", field: odd}), field) == str(odd)
+
+
 def test_the_flask_services_fields_keep_their_names_and_types():
     eaten = NOON.astimezone(timezone(timedelta(hours=2)))
     record = to_record(

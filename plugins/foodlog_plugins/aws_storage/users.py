@@ -58,9 +58,10 @@ def _to_record(user: User) -> dict[str, Any]:
 
 
 def _from_record(record: Mapping[str, Any]) -> User:
-    """The account; one without a password's hash is one that nobody can log in to."""
+    """The account; one without a password's hash is one that nobody can log in to, and one without
+    an id has its e-mail for one."""
     return User(
-        id=str(record["id"]),
+        id=str(record.get("id") or record["email"]),
         email=record["email"],
         created_at=parse_time(record.get("created_at")) or EPOCH,
         password_hash=record.get("password_hash") or "",

@@ -115,6 +115,15 @@ def test_an_account_without_a_hash_can_neither_log_in_nor_stop_a_move(
     assert (moved.id, moved.password_hash) == (USER["id"], "")
 
 
+@pytest.mark.parametrize("known", [{}, {"id": None}, {"id": ""}])
+def test_an_account_without_an_id_has_its_email_for_one(
+    storage: AwsStorage, known: dict[str, Any]
+) -> None:
+    put(storage, "users_table", {"email": USER["email"], "password_hash": "h", **known})
+    (account,) = storage.users.scan()
+    assert account.id == USER["email"]
+
+
 def flask_row(storage: AwsStorage, number: int, **more: Any) -> dict[str, Any]:
     """A row as the Flask service wrote it; from time to time without ``consumed_at``."""
     at = (datetime(2023, 3, 1, tzinfo=UTC) + timedelta(hours=number // 2)).isoformat()
