@@ -19,18 +19,25 @@ anything else."""
 def find_orphans(storage: Storage, now: datetime) -> list[StoredPhoto]:
     """Photos of meals that are older than an hour and in no row.
 
-    Photos are listed before rows are read, so a row written meanwhile is seen.
+    Photos are listed before rows are read, so a row written meanwhile is seen. A row of the Flask
+    service names its photo by a URL, of which only the file's name is sure to be the key's.
     """
-    found = {
-        photo.key: photo
+    found = [
+        photo
         for photo in storage.photos.list()
         if now - photo.modified_at > OLDEST_IN_USE and _MEAL_PHOTO.fullmatch(photo.key)
-    }
+    ]
+    keys: set[str | None] = set()
+    names: set[str | None] = set()
     for meal in storage.meals.scan():
-        for key in (meal.photo_key, photo_key_of(meal.image_url)):
-            if key is not None:
-                found.pop(key, None)
-    return sorted(found.values(), key=lambda photo: photo.key)
+        keys.add(meal.photo_key)
+        names.add(photo_key_of(meal.image_url))
+    orphans = (p for p in found if p.key not in keys and _name(p.key) not in names)
+    return sorted(orphans, key=lambda photo: photo.key)
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
 
 
 def delete_orphans(storage: Storage, orphans: Sequence[StoredPhoto]) -> Iterator[StoredPhoto]:

@@ -64,6 +64,16 @@ def test_photos_that_rows_name_are_kept(storage: MemoryStorage) -> None:
     assert orphans(storage) == [f"{'c' * 32}.jpg"]
 
 
+def test_a_photo_in_a_folder_that_a_row_names_at_another_address_is_kept(
+    storage: MemoryStorage,
+) -> None:
+    for key in (f"uploads/{'b' * 32}.jpg", f"uploads/{'c' * 32}.jpg"):
+        storage.photos.put(key, b"photo", "image/jpeg")
+    url = f"https://cdn.example.org/{'b' * 32}.jpg?v=1"
+    storage.meals.add(replace(MEAL, image_url=url))
+    assert orphans(storage) == [f"uploads/{'c' * 32}.jpg"]
+
+
 def test_a_photo_within_the_hour_may_be_about_to_get_its_row(
     storage: MemoryStorage, clock: Clock
 ) -> None:
