@@ -331,7 +331,8 @@ def _before_link(words: Sequence[str]) -> list[str]:
 
 def without_brand(wanted: Wanted, record: Record) -> Wanted:
     """What is left to be said where the record has the brand asked for."""
-    brand = frozenset(_tokens(record.brand)) & wanted.asked - (v.KNOWN - v.BRANDS) - {wanted.head}
+    asked = wanted.asked.intersection(_tokens(record.brand)) - {wanted.head}
+    brand = frozenset(word for word in asked if word in v.BRANDS or word not in v.KNOWN)
     if not brand:
         return wanted
     required, optional = wanted.required - brand, wanted.optional | brand
@@ -359,7 +360,7 @@ def _segment(text: str, wanted: Wanted, shouting: bool) -> Segment | None:
     inside = [t for b in re.findall(r"\(([^)]*)", text) for t in b.split(",")]
     loud = [] if shouting else [word for word in outside.split() if _loud(word)]
     plain, brand = _without_brand(outside, loud, asked)
-    words = _as_asked(_tokens(plain.replace("/", " or ")), wanted)
+    words = _as_asked(_tokens(plain.replace("/", " or ")), asked, wanted.pairs)
     if not words and not brand and not inside:
         return None
     words, absent = _said_absent(words)
@@ -390,14 +391,16 @@ def _said_absent(words: Sequence[str]) -> tuple[list[str], frozenset[str]]:
     return kept, absent | ({"skin"} if words == ["meat", "only"] else frozenset())
 
 
-def _as_asked(words: Sequence[str], wanted: Wanted) -> list[str]:
+def _as_asked(
+    words: Sequence[str], asked: frozenset[str], pairs: Mapping[str, tuple[str, str]]
+) -> list[str]:
     """With words written together or apart as in the query: "sour dough", "cheesecake"."""
     result: list[str] = []
     for word in words:
-        if result and result[-1] + word in wanted.asked:
+        if result and result[-1] + word in asked:
             result[-1] += word
         else:
-            result.extend(wanted.pairs.get(word, (word,)))
+            result.extend(pairs.get(word, (word,)))
     return result
 
 
