@@ -161,7 +161,9 @@ def _place(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
     else:
         return None
     named = next(found, None)
-    return None if named is None else _Place(at, named, frozenset(segments[at].core))
+    if named is None:
+        return None
+    return _Place(at, named, frozenset(segments[at].core if named != at else ()))
 
 
 def _brand(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
@@ -176,7 +178,7 @@ def _brand(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
 
 def _byname(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
     """By a name in brackets, in front of a class, or behind one as its kind."""
-    if wanted.head in v.FOODS:
+    if wanted.head in v.FOODS | v.SPICES:
         return None
     for i, segment in enumerate(segments[:_PART_SEGMENTS]):
         core, ending = frozenset(segment.core), segment.heads & v.CLASS_ENDINGS

@@ -15,6 +15,8 @@ from foodlog_plugins.usda.parsing import Record
 _LONGEST_NAME = 200
 _SEGMENTS = 12
 _LONG_WORD = 6
+_LISTED = re.compile(r", (?=[^,(]+, and )|, and ")
+"""Between foods of one dish: "Fish, tofu, and vegetables, tempura"."""
 _WHICH_VEGETABLES = re.compile(
     r" (in|ex)cluding carrots, broccoli, and(/or)? dark-green leafy", re.IGNORECASE
 )
@@ -103,6 +105,7 @@ def readings(query: FoodQuery) -> Iterator[Wanted]:
     if (
         others
         and others[-1] in v.NAMES
+        and others[-1] != "milk"
         and first not in v.ADJECTIVES | v.KINDS
         and "and" not in words
     ):
@@ -277,7 +280,7 @@ def _no_food(named: Sequence[str]) -> bool:
 
 def _unneeded(content: frozenset[str], named: Sequence[str], head: str) -> frozenset[str]:
     """The words a record of the food need not have."""
-    unneeded = v.FILLERS | v.UNSAID.get(head, frozenset())
+    unneeded = v.FILLERS - v.NEEDED.get(head, frozenset()) | v.UNSAID.get(head, frozenset())
     if not v.BRANDS.union(v.BRAND_WORDS).issuperset(content):
         unneeded |= v.BRANDS - v.RESTAURANTS if head in v.SIMPLE else v.BRANDS
     if v.COOKED_BY_DEFAULT.isdisjoint(named):
@@ -341,7 +344,7 @@ def without_brand(wanted: Wanted, record: Record) -> Wanted:
 
 def segments_of(record: Record, wanted: Wanted) -> list[Segment]:
     """The parts of a description between commas, in order."""
-    text = _WHICH_VEGETABLES.sub("", record.description)
+    text = _LISTED.sub(" and ", _WHICH_VEGETABLES.sub("", record.description))
     shouting = text.upper() == text
     segments = [
         segment

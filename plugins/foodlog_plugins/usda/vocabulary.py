@@ -219,6 +219,7 @@ SYNONYMS = _phrases("""
     bourguignon = burgundy
     gummy bear = gummy candy
     creme caramel = flan
+    hot cocoa = hot chocolate
     flavoured = flavored
 """)
 """Other words for the same; the right side is what FoodData Central says."""
@@ -228,7 +229,8 @@ for _meat in ("beef", "pork", "lamb", "veal", "chicken", "turkey"):
         minced {_meat} = ground {_meat}
         {_meat} mince = ground {_meat}
     """)
-for _spice in ("cinnamon", "mustard", "ginger", "turmeric", "cumin", "coriander", "nutmeg"):
+SPICES = _words("cinnamon mustard ginger turmeric cumin coriander nutmeg paprika clove cardamom")
+for _spice in sorted(SPICES):
     SYNONYMS |= _phrases(f"{_spice} powder = ground {_spice}")
 SYNONYMS |= _phrases(
     "\n".join(f"{name} crumble = {name} crisp" for name in ("apple", "cherry", "peach", "rhubarb"))
@@ -272,6 +274,7 @@ COMPOUNDS = _phrases("""
     dry roasted = roasted
     oil roasted = roasted
     oil popped = popped
+    honey roasted = honeyroasted
     part skim = partskim
     part skim milk = partskim
     taco bell = tacobell
@@ -356,6 +359,11 @@ FILLERS = _words(
 """Words of a query a record need not have."""
 FLAVORED = _words("flavor flavored")
 """Behind another word of a query they say nothing: "vanilla flavored yogurt"."""
+NEEDED = _table("""
+    rice: wild
+    chocolate sauce: hot
+""")
+"""Of such words, those that with these foods name another."""
 UNSAID = _table("""
     tomato: cherry plum vine heirloom beefsteak
     apple: gala fuji honeycrisp braeburn
@@ -472,7 +480,7 @@ NAMED_KINDS = _table("""
     cheese: gouda gruyere halloumi havarti jack limburger manchego mozzarella muenster oaxaca paneer
     cheese: parmesan pecorino provolone ricotta romano roquefort swiss
     soup: chowder bisque ramen pho gazpacho borscht minestrone broth bouillon stock consomme gumbo
-    soup: stew
+    soup: stew bouillabaisse
     sauce: salsa pesto hollandaise marinara alfredo teriyaki tzatziki
     cake: cupcake cheesecake gingerbread shortcake roll
     bread: naan pita focaccia cornbread chapati roti paratha
@@ -514,9 +522,7 @@ NAMED_KINDS = _table("""
     dip: guacamole hummus salsa tzatziki
 """)
 """X in "X, Y" for the Y that are an X; of others the X is made with Y, or for it."""
-KINDS_ALONE = _words(
-    "cheese bread cracker roll seaweed sausage noodle wine lettuce mushroom sauce soup"
-)
+KINDS_ALONE = _words("cheese bread cracker roll seaweed sausage noodle wine lettuce mushroom sauce")
 """X in "X, Y", where Y is an X if no record is headed by Y alone."""
 VARIED = RAW_BY_DEFAULT | {"potato", "rice", "bean", "wine"}
 """Foods with varieties that have names of their own: "Apples, raw, granny smith"."""
@@ -664,6 +670,7 @@ PRODUCTS = _words("chip cracker candy sandwich")
 """What a product with a name of its own may be: "PRINGLES, ORIGINAL POTATO CRISPS"."""
 NEVER_OF = _table("""
     tomato: green yellow orange
+    onion: young green
     egg: white yolk
     rice: fried
     broccoli: chinese raab
