@@ -467,7 +467,7 @@ def test_an_upload_is_stored_once_for_its_key(world, photo, other):
 
 def test_an_upload_is_no_meal(world, photo):
     world.log.upload(ANN, photo, "key")
-    assert world.log.history(ANN, limit=10).meals == ()
+    assert world.log.history(MealQuery(user_id=ANN.id, limit=10)).meals == ()
     assert world.logged == []
 
 

@@ -16,7 +16,7 @@ from urllib3.response import HTTPResponse
 
 from foodlog.concurrency import Deadline, Pool, request_deadline
 from foodlog.errors import ProviderError, ProviderTimeout
-from foodlog.models import Meal, Nutrients, StoredPhoto, User
+from foodlog.models import Meal, MealQuery, Nutrients, StoredPhoto, User
 from foodlog.photos import Photo, verify
 from foodlog.services.analysis import Analysis, Finding
 from foodlog.services.meals import Details, MealLog
@@ -274,7 +274,7 @@ def test_an_answer_that_is_none_is_not_taken_for_one_that_nothing_is_there(
         lambda: faulty.users.get(USER.email),
         lambda: faulty.users.add(USER),
         lambda: faulty.meals.add(MEAL),
-        lambda: faulty.meals.list("ann", limit=1),
+        lambda: faulty.meals.list(MealQuery(user_id="ann", limit=1)),
         lambda: [*faulty.meals.scan()],
     ):
         with pytest.raises(ProviderTimeout, match="before it answered"):
