@@ -10,6 +10,7 @@ the answers given in it say ``Connection: close``.
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -94,6 +95,10 @@ class BoundedHead(HttpToolsProtocol):
 class DrainingServer(Server):
     """Answers what has been accepted before it closes."""
 
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """End, whatever the signal, but not of it: gunicorn would tell that as a mishap."""
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nothing more, serve what begins during the last call, then end as uvicorn does."""
         if self.config.callback_notify is not None:
@@ -154,7 +159,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         self.config.app = self.wsgi
         self.config.timeout_graceful_shutdown = max(1, int(self.cfg.graceful_timeout - CLOSING))
         server = DrainingServer(self.config)
-        self._install_sigquit_handler()
+        # What gunicorn sends where it is interrupted itself; the others are uvicorn's to catch.
+        signal.signal(signal.SIGQUIT, server.handle_exit)
         try:
             await server.serve(sockets=self.sockets)
         except SystemExit:
@@ -163,5 +169,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
             # What the first workers found, a disk say, is away: the next one may find it again.
             await asyncio.sleep(NEXT_TRY)
             sys.exit(1)
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)  # it is ending
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)

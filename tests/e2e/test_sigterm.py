@@ -3,6 +3,7 @@
 import http.client
 import itertools
 import json
+import os
 import signal
 import socket
 import threading
@@ -137,6 +138,18 @@ def until_refused(port):
             return
         time.sleep(0.005)
     raise AssertionError("it goes on accepting")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("to", [os.kill, os.killpg], ids=["gunicorn", "all"])
+def test_an_interrupted_server_ends_by_itself(new_server, tmp_path, number, to):
+    """A terminal sends Ctrl-C to all processes; gunicorn passes what only it was sent on."""
+    server = new_server(workers=1).start()
+    to(server.process.pid, number)
+    assert server.process.wait(60) == 0
+    assert "was sent" not in server.log, "no worker was killed, nor died of the signal"
+    assert "Traceback" not in server.log
+    assert list(tmp_path.glob("*.db-wal")) == [], "they closed the storage"
 
 
 def test_a_client_that_never_finishes_does_not_keep_the_server_from_ending(new_server, tmp_path):
