@@ -10,6 +10,7 @@ the answers given in it say ``Connection: close``.
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ from typing import Any, ClassVar
 
 import uvicorn.lifespan.on  # noqa: F401 - imported late by uvicorn; so workers share it
 from gunicorn.arbiter import Arbiter
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
@@ -94,6 +96,14 @@ class BoundedHead(HttpToolsProtocol):
 
 class DrainingServer(Server):
     """Answers what has been accepted before it closes."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._gunicorn = os.getppid()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end: also where gunicorn is gone, whose port would stay taken."""
+        return await super().on_tick(counter) or os.getppid() != self._gunicorn
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """End, whatever the signal, but not of it: gunicorn would tell that as a mishap."""

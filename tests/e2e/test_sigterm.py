@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
@@ -138,6 +139,18 @@ def until_refused(port):
             return
         time.sleep(0.005)
     raise AssertionError("it goes on accepting")
+
+
+def test_workers_end_where_gunicorn_is_killed(new_server, tmp_path):
+    """They would keep the port from the next server for ever."""
+    server = new_server(workers=1).start()
+    server.process.kill()
+    server.process.wait(30)
+    try:
+        until_refused(server.port)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.process.pid, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
