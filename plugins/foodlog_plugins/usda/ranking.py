@@ -22,7 +22,7 @@ _PART_SEGMENTS = 5
 """A cut may stand as far back as this: "Pork, fresh, loin, blade (chops)"."""
 _NEVER_SEGMENTS = 6
 _SEARCHES_FOR_PLAINER = 2
-_LEAST = -8.0
+_LEAST = -10.0
 _PLAIN = -2.0
 
 
@@ -168,7 +168,7 @@ def _place(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
 
 def _brand(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
     """By the brand wanted, in capitals behind the class of the food and its maker."""
-    if wanted.head in v.FOODS:
+    if wanted.required <= v.FOODS:
         return None
     for i, segment in enumerate(segments[:_PART_SEGMENTS]):
         if _brand_named(wanted, segments, i):
@@ -200,17 +200,18 @@ def _cores(segments: Sequence[Segment]) -> frozenset[str]:
 
 
 def _brand_named(wanted: Wanted, segments: Sequence[Segment], at: int) -> bool:
-    """Whether the segment is the brand wanted, with nothing but the class of foods around it."""
+    """Whether the segment is the brand wanted, with nothing but the class of foods around it.
+
+    Whoever asks for the brand alone means any product that bears its name and no other.
+    """
     before = frozenset().union(*(frozenset(s.core) | s.loud for s in segments[:at]))
     core, brand = frozenset(segments[at].core), segments[at].loud - before
     return (
         at > 0
         and bool(brand - v.BRAND_WORDS)
         and brand <= wanted.required <= core | v.BRAND_WORDS
-        and core <= wanted.required | before | v.PLAIN | v.BRAND_WORDS
-        and not any(
-            frozenset(s.core) - v.PLAIN - v.BRAND_WORDS or s.loud for s in segments[at + 1 :]
-        )
+        and (brand == wanted.required or core <= wanted.required | before | v.BRAND_COMPANY)
+        and not any(frozenset(s.core) - v.BRAND_COMPANY or s.loud for s in segments[at + 1 :])
     )
 
 
@@ -254,10 +255,14 @@ def _changed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool
     group = segments[0].heads - wanted.asked
     return (
         ("seed" in group and wanted.head not in v.SEEDS)
-        or ("spice" in group and "fresh" in wanted.asked)
+        or ("spice" in group and (_fresh(wanted) or wanted.head in v.EATEN_FRESH))
         or _renamed(wanted, segments, place)
         or _ruled_out(wanted, segments, place)
     )
+
+
+def _fresh(wanted: Wanted) -> bool:
+    return wanted.strict or "fresh" in wanted.asked
 
 
 def _renamed(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> bool:
@@ -321,6 +326,8 @@ def _never(wanted: Wanted, kinds: frozenset[str]) -> frozenset[str]:
 
 def _company(wanted: Wanted, segment: Segment) -> bool:
     """Whether another food is said to be with it."""
+    if "packed" in segment.core and "canned" in wanted.asked:
+        return False
     others = segment.rest.difference(*segment.aliases) & v.COMPANY
     return bool(others - wanted.asked - v.HARMLESS - _typical(wanted))
 
@@ -364,7 +371,17 @@ def _preference(wanted: Wanted, segments: Sequence[Segment], place: _Place) -> f
         score += 1.5 * bool({"nfs", "ns"} & said)
     if "lean" in wanted.asked:
         score += max((int(word) - 90 for word in said if word.isdigit()), default=0) / 5
+    if wanted.strict and _cooked_otherwise(wanted, said):
+        score -= 2.0
     return score + _state_bonus(_state(wanted, segments, place), said)
+
+
+def _cooked_otherwise(wanted: Wanted, said: frozenset[str]) -> bool:
+    """Whether another way of cooking is said than the one asked for."""
+    asked = wanted.optional & v.SOFT_METHODS - {"cooked"}
+    return bool(asked and said & v.COOKED - {"cooked", "heated"}) and not any(
+        _said(method, said) for method in asked
+    )
 
 
 def _typical(wanted: Wanted) -> frozenset[str]:

@@ -105,7 +105,7 @@ def readings(query: FoodQuery) -> Iterator[Wanted]:
     if (
         others
         and others[-1] in v.NAMES
-        and others[-1] != "milk"
+        and others[-1] not in v.MADE_OF_OTHERS
         and first not in v.ADJECTIVES | v.KINDS
         and "and" not in words
     ):
@@ -129,6 +129,8 @@ def _wanted(
     if head in v.PARTS:
         bases = bases.union(named[:-1], *(v.BASES.get(w, ()) for w in named))
     required = content - optional - kind
+    if v.SKINNED.isdisjoint(bases | required):
+        lacking -= {"skin"}
     state, strict = _wanted_state(query, states, head, bases | required)
     pairs = {a + b: (a, b) for a, b in pairwise(words)}
     both = _both(words, head) & required
@@ -178,19 +180,26 @@ def _spelled(word: str) -> str:
 
 def _unmeasured(words: Sequence[str]) -> list[str]:
     """Without an amount: "2 eggs", "a glass of milk", "half an avocado", "juice 200ml"."""
-    if len(words) > 1 and _NUMBER.fullmatch(words[-1]) and words[-1][0].isdigit():
-        words = words[:-1]
+    behind = words[:-1] if canonical(words[-1]) in v.UNITS else words
+    if len(behind) > 1 and _NUMBER.fullmatch(behind[-1]) and behind[-1][0].isdigit():
+        words = behind[:-1]
     singular = [canonical(word) for word in words]
     of = singular[:4].index("of") if "of" in singular[1:4] else 0
     if of and singular[of - 1] in v.MEASURES and words[of + 1 :]:
-        return list(words[of + 1 :])
+        return _as_packed(singular[:of], words[of + 1 :])
     at = 0
     for at, word in enumerate(singular):
         following = singular[at + 1 : at + 2]
         article = word in {"a", "an"} or (word == "half" and following in (["a"], ["an"]))
         if not (article or _NUMBER.fullmatch(word) or (at and word in v.UNITS)):
             break
-    return list(words[at:])
+    return _as_packed(singular[:at], words[at:])
+
+
+def _as_packed(measure: Sequence[str], words: Sequence[str]) -> list[str]:
+    """A can of what is eaten fresh too is of its canned kind."""
+    canned = not v.CANS.isdisjoint(measure) and canonical(words[-1]) in v.EATEN_PLAIN
+    return ["canned", *words] if canned else list(words)
 
 
 def _meant(words: Sequence[str]) -> Sequence[str]:
@@ -248,7 +257,7 @@ def _head(named: Sequence[str]) -> tuple[str, frozenset[str]]:
     *others, last = named
     shapes = v.SHAPES.intersection(named)
     if others and _is_shape(others[-1], last):
-        return others[-1], shapes
+        return others[-1], shapes | {last}
     if last in v.RAW_BY_DEFAULT:
         return last, shapes
     kinds = v.NAMED_KINDS.get(last, frozenset()) - v.NAMES_OF_OTHERS
@@ -260,8 +269,8 @@ def _head(named: Sequence[str]) -> tuple[str, frozenset[str]]:
 
 def _is_shape(food: str, last: str) -> bool:
     """Whether ``last`` is only a piece of the plant before it: "celery stalks"."""
-    if last == "leaf":
-        return food in v.LEAVES
+    if last in {"leaf", "powder"}:
+        return food in (v.LEAVES if last == "leaf" else v.POWDERED)
     plant = food in v.RAW_BY_DEFAULT | v.LEAVES | v.SHAPED
     return last in v.ALWAYS_SHAPES or (last in v.SHAPES and plant)
 
@@ -379,7 +388,7 @@ def _segment(text: str, wanted: Wanted, shouting: bool) -> Segment | None:
         free=frozenset(_beside("or", core, asked)).union(packed_in),
         partners=frozenset(_beside("and", core, asked)),
         rest=frozenset(words[len(core) :]).union(*aliases) - v.STOP,
-        aliases=tuple(names - v.INCLUDING for names in aliases),
+        aliases=aliases,
         loud=frozenset(_tokens(" ".join(loud))) - v.STOP,
         brand=brand,
         absent=absent - v.STOP,

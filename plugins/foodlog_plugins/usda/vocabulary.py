@@ -68,9 +68,9 @@ SYNONYMS = _phrases("""
     powdered milk = dry milk
     jello = gelatin
     meat lover pizza = meat pizza
-    rye toast = toasted rye bread
-    wheat toast = toasted wheat bread
-    white toast = toasted white bread
+    toast = toasted bread
+    french toast = french toast
+    melba toast = melba toast
     tinned = canned
     pitta = pita
     potato crisp = potato chip
@@ -219,6 +219,16 @@ SYNONYMS = _phrases("""
     bourguignon = burgundy
     gummy bear = gummy candy
     creme caramel = flan
+    baby back rib = pork rib
+    back bacon = canadian bacon
+    parma ham = prosciutto
+    camomile = chamomile
+    kiwi fruit = kiwifruit
+    fig roll = fig bar cookie
+    ginger biscuit = gingersnap
+    ginger nut = gingersnap
+    salad leaf = salad green
+    porridge oat = oatmeal
     hot cocoa = hot chocolate
     flavoured = flavored
 """)
@@ -233,6 +243,13 @@ SPICES = _words("cinnamon mustard ginger turmeric cumin coriander nutmeg paprika
 for _spice in sorted(SPICES):
     SYNONYMS |= _phrases(f"{_spice} powder = ground {_spice}")
 SYNONYMS |= _phrases(
+    "\n".join(
+        f"{color} {name} = {color} chili pepper"
+        for color in ("green", "red")
+        for name in ("chili", "chilli", "chile")
+    )
+)
+SYNONYMS |= _phrases(
     "\n".join(f"{name} crumble = {name} crisp" for name in ("apple", "cherry", "peach", "rhubarb"))
 )
 SYNONYMS |= _phrases(
@@ -243,7 +260,9 @@ MEANT = _phrases("""
     grilled cheese = grilled cheese sandwich
     hollandaise = hollandaise sauce
     sunny side up egg = fried egg
-    toast = toasted white bread
+    sourdough = sourdough bread
+    thousand island = thousand island dressing
+    honey mustard = honey mustard dressing
     arugula salad = arugula
     egg without yolk = egg white
     egg no yolk = egg white
@@ -275,6 +294,8 @@ COMPOUNDS = _phrases("""
     oil roasted = roasted
     oil popped = popped
     honey roasted = honeyroasted
+    prune = dried plum
+    mint = spearmint
     part skim = partskim
     part skim milk = partskim
     taco bell = tacobell
@@ -333,11 +354,13 @@ LACKING = _table("""
     eggless: egg
 """)
 """What is not there where something is called so."""
+SKINNED = _words("chicken turkey duck goose potato")
+"""Foods of which records say whether the skin is there."""
 INNATE = _words("lactose gluten dairy alcohol caffeine")
 """What is there unless a record says that it is not."""
-INCLUDING = _words("include includes")
 MEASURES = _words(
     "bowl cup glass slice piece plate serving portion bag bottle can box handful pinch spoonful"
+    " knob drizzle splash dash sprinkle squeeze dollop cupful jug carton punnet tub rasher"
     " tablespoon teaspoon pint mug scoop loaf bunch half leaf clove stalk sprig head ear spear"
     " packet pack pot tub tin jar stick rasher dozen pound ounce gram kilo litre liter couple"
 )
@@ -354,7 +377,9 @@ FILLERS = _words(
     " thick thin cut size jumbo spicy mild sharp deli traditional delicious healthy best good nice"
     " minced beaten crushed cubed cored trimmed melted softened thawed rinsed packed washed divided"
     " quartered julienned torn taste garnish optional ready freshly finely thinly roughly coarsely"
-    " lightly"
+    " lightly pearl giant unflavored premium gourmet artisan rustic homestyle luxury"
+    " authentic farmhouse juicy fluffy warm chilled refrigerated strained unpeeled deseeded sieved"
+    " shaved bite deboned scrubbed"
 )
 """Words of a query a record need not have."""
 FLAVORED = _words("flavor flavored")
@@ -372,6 +397,7 @@ UNSAID = _table("""
     cucumber: english persian
     bread: sandwich sliced
     egg: brown
+    pomegranate: seed aril
     tea: earl grey english breakfast
     coffee: black filter drip
     shrimp: king jumbo tiger
@@ -445,6 +471,11 @@ RAW_BY_DEFAULT = _words(
     " zucchini fig pomegranate scallion green cress"
 )
 
+EATEN_PLAIN = COOKED_BY_DEFAULT | RAW_BY_DEFAULT
+EATEN_FRESH = RAW_BY_DEFAULT - {"pepper"}
+"""Plants that are no spice unless it is said."""
+CANS = _words("can tin")
+
 CATEGORIES = frozenset(
     _phrases("""
     fast food =
@@ -483,7 +514,7 @@ NAMED_KINDS = _table("""
     soup: stew bouillabaisse
     sauce: salsa pesto hollandaise marinara alfredo teriyaki tzatziki
     cake: cupcake cheesecake gingerbread shortcake roll
-    bread: naan pita focaccia cornbread chapati roti paratha
+    bread: pumpernickel naan pita focaccia cornbread chapati roti paratha
     cooky: brownie macaroon gingersnap shortbread
     candy: chocolate caramel fudge toffee marshmallow gumdrop nougat truffle lollipop
     candy: milk bar licorice jellybean brittle halavah praline butterscotch taffy
@@ -537,6 +568,7 @@ LEAVES = _words(
 )
 """Plants whose leaves are what is eaten."""
 SHAPED = _words("cinnamon corn peach pickle artichoke palm")
+POWDERED = _words("cocoa gelatin")
 ALWAYS_SHAPES = _words("sprig spear pod thread floret stalk bulb")
 """No food but by the plant they are of."""
 CLASS_ENDINGS = _words("sandwich pastry dessert casserole")
@@ -566,6 +598,7 @@ NAMED_KINDS["candy"] -= {"milk", "bar"}
 PARTS = _words(
     "breast thigh wing leg drumstick loin tenderloin rib chop fillet filet steak roast shank"
     " belly brisket sirloin chuck shoulder flank white yolk round cutlet ground sparerib"
+    " backrib oxtail"
 )
 """Names that need an animal, said or understood."""
 BASES = _table("""
@@ -576,7 +609,8 @@ BASES = _table("""
     flour: wheat
     brisket sirloin chuck flank: beef
     rib: beef pork
-    sparerib: pork
+    sparerib backrib: pork
+    oxtail: beef
     chop: pork lamb
     wing drumstick: chicken
     tenderloin loin: beef pork
@@ -639,6 +673,7 @@ PLAIN = _words(
     " lump thick piece hot single brewed wholegrain eye"
 )
 """Words that hardly make a food another."""
+BRAND_COMPANY = PLAIN | BRAND_WORDS
 ODD = _words(
     "extra kippered brien alcoholic nonfat lowfat reduced diet light lite decaffeinated decaf"
     " canned frozen"
@@ -664,13 +699,16 @@ NEVER = _words(
     " dressing vinegar candy frosting cone cruller sandwich jerky chip cracker juice pie oil"
 )
 """Words that make a food another one; refused where nobody asked for them."""
-DRIED_KINDS = _words("crumb yeast nut seed spice herb seaweed tea fruit raisin date prune cereal")
+DRIED_KINDS = _words(
+    "crumb yeast nut seed spice herb seaweed tea fruit raisin date prune cereal cocoa gelatin"
+)
 
 PRODUCTS = _words("chip cracker candy sandwich")
 """What a product with a name of its own may be: "PRINGLES, ORIGINAL POTATO CRISPS"."""
 NEVER_OF = _table("""
-    tomato: green yellow orange
+    tomato: green yellow orange sauce paste puree
     onion: young green
+    butter: fruit
     egg: white yolk
     rice: fried
     broccoli: chinese raab
@@ -694,8 +732,7 @@ QUALIFIERS = _words("summer winter sweet ns")
 """May stand between a kind and its name: "Squash, summer, zucchini"."""
 HARMLESS = PLAIN | PARTS | COOKED | GENERIC_ENDINGS | QUALIFIERS
 """Words beside a name that leave the food what it is."""
-SIMPLE = COOKED_BY_DEFAULT | RAW_BY_DEFAULT
-SIMPLE |= _words("pea corn milk coffee tea egg asparagus beet pepperoni")
+SIMPLE = EATEN_PLAIN | _words("pea corn milk coffee tea egg asparagus beet pepperoni")
 SIMPLE -= _words("lasagna hamburger patty meatball pancake sausage oatmeal")
 """Foods that another one beside makes a dish: "rice with raisins"."""
 DESCRIBING = _words(
@@ -708,6 +745,8 @@ TRAILING = (FILLERS | FLAVORED | GENERIC_ENDINGS | HARD_METHODS | DESCRIBING) - 
     "nut seed orange salt"
 )
 """Words of a query that may follow the noun."""
+MADE_OF_OTHERS = _words("milk cream bun")
+"""Never the kind of the food before them: "rice milk" is no rice."""
 KINDS_BEHIND = _table("""
     bread pasta flour tortilla bagel cracker: wheat rye wholegrain
     chip: tortilla potato corn
@@ -789,6 +828,9 @@ ALTERNATIVES = _table("""
     napa: chinese
     crunchy: chunk chunky
     basmati jasmine: white
+    salted: salt
+    battered: fried coated breaded
+    fried: sauteed
     mashed: mashed
     plain: regular
     whole: full
