@@ -280,6 +280,11 @@ def test_the_food_may_stand_in_front_of_what_describes_it(name: str, description
         ("cannelloni", "Cannelloni, cheese- and spinach-filled, no sauce"),
         ("oxtail", "Beef, oxtails"),
         ("battered cod", "Fish, cod, baked or broiled, coated"),
+        ("wheat thins", "Crackers, wheat, plain (Wheat Thins)"),
+        ("cheez-its", "Crackers, cheese (Cheez-It)"),
+        ("velveeta", "KRAFT VELVEETA Pasteurized Process Cheese Spread"),
+        ("cooking spray", "Oil, PAM cooking spray, original"),
+        ("canned mandarin oranges", "Tangerines, (mandarin oranges), canned, juice pack"),
     ],
 )
 def test_what_people_say_beside_a_food(name: str, description: str) -> None:
@@ -319,6 +324,7 @@ def test_what_people_say_beside_a_food(name: str, description: str) -> None:
         ("onion", "Onions, young green, tops only"),
         ("1 tin tomatoes", "Tomatoes, red, ripe, raw"),
         ("celery", "Spices, celery seed"),
+        ("wheat thins", "Wheat, durum"),
         ("cooked fennel bulb", "Spices, fennel seed"),
         ("butter", "Fruit butter"),
         ("hamburger buns", "Hamburger, on white bun, 1 large patty"),

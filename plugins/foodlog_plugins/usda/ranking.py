@@ -205,9 +205,10 @@ def _brand_named(wanted: Wanted, segments: Sequence[Segment], at: int) -> bool:
     Whoever asks for the brand alone means any product that bears its name and no other.
     """
     before = frozenset().union(*(frozenset(s.core) | s.loud for s in segments[:at]))
-    core, brand = frozenset(segments[at].core), segments[at].loud - before
+    core, makers = frozenset(segments[at].core), v.BRANDS - wanted.asked
+    brand = segments[at].loud - before - makers
     return (
-        at > 0
+        bool(at or core - segments[at].loud)
         and bool(brand - v.BRAND_WORDS)
         and brand <= wanted.required <= core | v.BRAND_WORDS
         and (brand == wanted.required or core <= wanted.required | before | v.BRAND_COMPANY)

@@ -219,6 +219,12 @@ SYNONYMS = _phrases("""
     bourguignon = burgundy
     gummy bear = gummy candy
     creme caramel = flan
+    cheez its = cheez it
+    cornish hen = cornish game hen
+    mandarin orange = tangerine
+    mandarin = tangerine
+    candied yam = candied sweet potato
+    nut mix = mixed nut
     baby back rib = pork rib
     back bacon = canadian bacon
     parma ham = prosciutto
@@ -295,6 +301,7 @@ COMPOUNDS = _phrases("""
     oil popped = popped
     honey roasted = honeyroasted
     prune = dried plum
+    caramelized = sauteed
     mint = spearmint
     part skim = partskim
     part skim milk = partskim
@@ -398,6 +405,8 @@ UNSAID = _table("""
     bread: sandwich sliced
     egg: brown
     pomegranate: seed aril
+    snapper: red
+    frenchfry: curly crinkle shoestring
     tea: earl grey english breakfast
     coffee: black filter drip
     shrimp: king jumbo tiger
@@ -603,6 +612,7 @@ PARTS = _words(
 """Names that need an animal, said or understood."""
 BASES = _table("""
     steak roast: beef
+    spray: oil
     stuffing: bread
     shake: milk
     consomme bouillon: broth bouillon beef
@@ -742,7 +752,7 @@ DESCRIBING = _words(
     " sodium salt extra virgin spice"
 )
 TRAILING = (FILLERS | FLAVORED | GENERIC_ENDINGS | HARD_METHODS | DESCRIBING) - _words(
-    "nut seed orange salt"
+    "nut seed orange salt thin"
 )
 """Words of a query that may follow the noun."""
 MADE_OF_OTHERS = _words("milk cream bun")
