@@ -113,6 +113,11 @@ def test_a_byname_gives_way_to_a_food_of_that_name_in_an_earlier_search() -> Non
     assert choose_from(FoodQuery(name="sorrel"), [herb, cracker]) is None
 
 
+def test_a_byname_does_not_give_way_to_a_brand_among_the_hits() -> None:
+    crackers = "Crackers, cheese (Cheez-It)"
+    assert chosen("cheez-its", "SUNSHINE, CHEEZ-IT, Asiago Crackers", crackers) == crackers
+
+
 def test_fish_is_cooked_where_nothing_is_said() -> None:
     cooked = "Fish, wolffish, Atlantic, cooked, dry heat"
     assert chosen("wolffish", "Fish, wolffish, Atlantic, raw", cooked) == cooked
@@ -324,6 +329,8 @@ def test_what_people_say_beside_a_food(name: str, description: str) -> None:
         ("onion", "Onions, young green, tops only"),
         ("1 tin tomatoes", "Tomatoes, red, ripe, raw"),
         ("celery", "Spices, celery seed"),
+        ("tempura", "Fish, tofu, and vegetables, tempura"),
+        ("blt", "McDONALD'S, Premium Grilled Chicken Ranch BLT Sandwich"),
         ("wheat thins", "Wheat, durum"),
         ("cooked fennel bulb", "Spices, fennel seed"),
         ("butter", "Fruit butter"),

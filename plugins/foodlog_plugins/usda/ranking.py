@@ -77,7 +77,9 @@ def _choose(wanted: Wanted, searches: Iterable[Sequence[Record]]) -> Record | No
             for hit in hits
         ]
         byname = byname and not any(
-            _place(of_brand, segments) and _covered(of_brand, segments)
+            (place := _place(of_brand, segments))
+            and of_brand.head not in segments[place.named].loud
+            and _covered(of_brand, segments)
             for _, of_brand, segments in read_hits
         )
         found = _best(read_hits, byname)
@@ -211,7 +213,10 @@ def _brand_named(wanted: Wanted, segments: Sequence[Segment], at: int) -> bool:
         bool(at or core - segments[at].loud)
         and bool(brand - v.BRAND_WORDS)
         and brand <= wanted.required <= core | v.BRAND_WORDS
-        and (brand == wanted.required or core <= wanted.required | before | v.BRAND_COMPANY)
+        and (
+            (brand == wanted.required and segments[at].core[0] in segments[at].loud)
+            or core <= wanted.required | before | v.BRAND_COMPANY
+        )
         and not any(frozenset(s.core) - v.BRAND_COMPANY or s.loud for s in segments[at + 1 :])
     )
 
@@ -233,7 +238,7 @@ def _kinds_named(wanted: Wanted, segments: Sequence[Segment], near: Iterable[int
 
 
 def _is_kind(heads: frozenset[str], name: str) -> bool:
-    return bool(heads & v.KINDS) or any(name in v.NAMED_KINDS.get(h, ()) for h in heads)
+    return (heads and heads <= v.KINDS) or any(name in v.NAMED_KINDS.get(h, ()) for h in heads)
 
 
 def _anchor(wanted: Wanted, segments: Sequence[Segment]) -> int:

@@ -438,7 +438,7 @@ UNSAID = _table("""
 """Varieties so alike that any record of the food will do."""
 NOT_FOOD = _words(
     "food meal snack dish other unknown background dinner lunch breakfast ingredient item product"
-    " plate table bowl cup glass fork spoon knife person animal"
+    " plate table bowl cup glass fork spoon knife person animal toaster oven kitchen"
 )
 LIVE_ANIMALS = _words("bird cat dog horse sheep cow elephant bear zebra giraffe")
 """What classifiers call animals that nobody calls their meat by."""
