@@ -180,7 +180,7 @@ def _brand(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
 
 def _byname(wanted: Wanted, segments: Sequence[Segment]) -> _Place | None:
     """By a name in brackets, in front of a class, or behind one as its kind."""
-    if wanted.head in v.FOODS | v.SPICES:
+    if wanted.head in v.FOODS or wanted.head in v.SPICES:
         return None
     for i, segment in enumerate(segments[:_PART_SEGMENTS]):
         core, ending = frozenset(segment.core), segment.heads & v.CLASS_ENDINGS

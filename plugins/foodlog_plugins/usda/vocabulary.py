@@ -367,7 +367,7 @@ INNATE = _words("lactose gluten dairy alcohol caffeine")
 """What is there unless a record says that it is not."""
 MEASURES = _words(
     "bowl cup glass slice piece plate serving portion bag bottle can box handful pinch spoonful"
-    " knob drizzle splash dash sprinkle squeeze dollop cupful jug carton punnet tub rasher"
+    " knob drizzle splash dash sprinkle squeeze dollop cupful jug carton punnet"
     " tablespoon teaspoon pint mug scoop loaf bunch half leaf clove stalk sprig head ear spear"
     " packet pack pot tub tin jar stick rasher dozen pound ounce gram kilo litre liter couple"
 )
