@@ -14,7 +14,7 @@ from foodlog.config import Config, load_config
 from foodlog.discovery import discover
 from foodlog.error_answers import ErrorAnswers
 from foodlog.errors import FoodLogError
-from foodlog.middleware import BodyLimit, CrossOrigin, RequestLog, RequestTime, SafeHeaders
+from foodlog.middleware import BodyLimit, CrossOrigin, RequestContext, SafeHeaders
 from foodlog.plugins import Plugins, Selection, select
 from foodlog.routes import routes
 from foodlog.worker import Worker, dish_table
@@ -54,8 +54,7 @@ class Application(asgi.App[asgi.Request, asgi.Response]):
     def __init__(self, config: Config, plugins: Plugins, selection: Selection) -> None:
         super().__init__(
             middleware=[
-                RequestLog(),
-                RequestTime(config.prediction.deadline),
+                RequestContext(config.prediction.deadline),
                 CrossOrigin(config.cors.origins, config.cors.max_age),
                 SafeHeaders(),
                 BodyLimit(config.limits.body_bytes),

@@ -33,8 +33,8 @@ class Database:
         self._opening = threading.Lock()
         # Writers that wait in SQLite poll and starve each other; here they queue.
         self._writing = threading.Lock()
-        self._watch: sqlite3.Connection | None = None
-        self._watching = threading.Lock()
+        self._revision = 0
+        self._counting = threading.Lock()
 
     def create(self) -> None:
         """Make the file, readable by its owner only, where it is missing."""
@@ -61,6 +61,7 @@ class Database:
             with self.read() as connection, transaction(connection):
                 yield connection
         finally:
+            self._count()
             self._writing.release()
 
     def revision(self) -> int:
@@ -68,25 +69,26 @@ class Database:
 
         What was read after it was asked for is still true while it is the same.
         """
-        with named_faults(self.path), self._watching:
-            if self._watch is None:
-                self._watch = connect(self.path, self._busy_timeout)
-            # A connection sees the commits of all others; this one makes none itself.
-            (revision,) = self._watch.execute("PRAGMA data_version").fetchone()
-        return int(revision)
+        with self.read() as connection:
+            # It sees the commits of all others, not its own: those are counted where they are made.
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+        if version != getattr(self._own, "version", None):
+            self._own.version = version
+            self._count()
+        return self._revision
 
     def close(self) -> None:
         """Close the connections of all threads, but for other threads that live: closing one under
         a query that runs would end the process, and all are closed with it anyway."""
-        with self._watching:
-            if self._watch is not None:
-                self._watch.close()
-                self._watch = None
         with self._opening:
             own = self._open.pop(threading.current_thread(), None)
             if own is not None:
                 own.close()
             self._close_abandoned()
+
+    def _count(self) -> None:
+        with self._counting:
+            self._revision += 1
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
