@@ -1,7 +1,7 @@
 """The bucket of the photos, to be made where it is missing."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -10,6 +10,8 @@ from foodlog_plugins.aws_storage.plans import Plan, Step
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+T = TypeVar("T")
 
 
 def plan_bucket(made: Plan, s3: "S3Client", region: str, options: Mapping[str, Any]) -> None:
@@ -49,33 +51,33 @@ def _plan_opening(made: Plan, s3: "S3Client", bucket: str, resource: str) -> Non
 
 
 def _bucket_exists(s3: "S3Client", bucket: str) -> bool:
-    try:
-        s3.head_bucket(Bucket=bucket)
-    except ClientError as error:
-        if code_of(error) != "404":
-            raise
-        return False
-    return True
+    return _unless("404", lambda: s3.head_bucket(Bucket=bucket)) is not None
 
 
 def _takes_acls(s3: "S3Client", bucket: str) -> bool:
-    try:
-        controls = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]
-    except ClientError as error:
-        if code_of(error) != "OwnershipControlsNotFoundError":
-            raise
-        return True
-    return all(rule["ObjectOwnership"] != "BucketOwnerEnforced" for rule in controls["Rules"])
+    found = _unless(
+        "OwnershipControlsNotFoundError", lambda: s3.get_bucket_ownership_controls(Bucket=bucket)
+    )
+    rules = found["OwnershipControls"]["Rules"] if found else ()
+    return all(rule["ObjectOwnership"] != "BucketOwnerEnforced" for rule in rules)
 
 
 def _blocks_acls(s3: "S3Client", bucket: str) -> bool:
-    try:
-        block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
-    except ClientError as error:
-        if code_of(error) != "NoSuchPublicAccessBlockConfiguration":
-            raise
-        return False
+    found = _unless(
+        "NoSuchPublicAccessBlockConfiguration", lambda: s3.get_public_access_block(Bucket=bucket)
+    )
+    block = found["PublicAccessBlockConfiguration"] if found else {}
     return bool(block.get("BlockPublicAcls") or block.get("IgnorePublicAcls"))
+
+
+def _unless(missing: str, ask: Callable[[], T]) -> T | None:
+    """What S3 answers; None where it says, with the code ``missing``, that there is nothing."""
+    try:
+        return ask()
+    except ClientError as error:
+        if code_of(error) != missing:
+            raise
+        return None
 
 
 def _make_bucket(s3: "S3Client", bucket: str, region: str, public: bool) -> None:
